@@ -1,0 +1,1 @@
+//! Every default of the config language, each with its reason.

@@ -1,0 +1,15 @@
+//! What the operator wrote: the model, its defaults, its sources and its mistakes.
+//!
+//! A front end (today `toml`, later nginx.conf) reads a [`Source`] into a [`Config`] or into [`Diagnostics`]; nothing below
+//! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
+
+pub mod defaults;
+mod diagnostic;
+mod model;
+mod source;
+mod toml;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use model::*;
+pub use source::{Environment, Source, Span, Spanned};
+pub use toml::read;

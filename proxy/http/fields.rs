@@ -1,0 +1,36 @@
+//! A block of response fields that is known before the request: serialised once, in the forms that HTTP/1 and HTTP/2 want.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Fields in both forms. Never holds `Date`, `Content-Length`, `Transfer-Encoding` or `Connection`: the protocol writes those.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FieldBlock {
+    lines: Box<[u8]>,
+    map: HeaderMap,
+}
+
+impl FieldBlock {
+    /// Serialises the fields in the order given; a name may come more than once.
+    pub fn new(fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
+        let mut lines = Vec::new();
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(value.as_bytes());
+            lines.extend_from_slice(b"\r\n");
+            map.append(name, value);
+        }
+        Self { lines: lines.into_boxed_slice(), map }
+    }
+
+    /// `name: value\r\n` for each field, without the empty line.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The fields for HTTP/2.
+    pub fn map(&self) -> &HeaderMap {
+        &self.map
+    }
+}

@@ -1,0 +1,15 @@
+//! The rules of HTTP (RFC 9110, 9111, 9112, 7239) as pure functions over bytes.
+//!
+//! No I/O, no async, no allocation where the common case needs none. Nothing here may panic on any input.
+
+pub mod accept;
+pub mod conditional;
+pub mod date;
+pub mod encoding;
+pub mod fields;
+pub mod forwarded;
+pub mod hop;
+pub mod host;
+pub mod path;
+pub mod range;
+pub mod request;
