@@ -13,3 +13,4 @@ pub mod process;
 pub mod telemetry;
 pub mod tls;
 pub mod units;
+pub mod upstream;

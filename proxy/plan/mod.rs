@@ -1,1 +1,127 @@
-//! To be written.
+//! What the edge will do: a [`Config`] compiled so that nothing is left to look up or to parse while serving.
+//!
+//! Pure: no I/O. Names are resolved to indexes, headers to typed values, routes to a matcher. Mistakes that only show when
+//! tables are seen together (an unknown upstream, two routes with one path) are found here and told with their places.
+
+mod compile;
+mod headers;
+mod listeners;
+mod router;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+
+pub use compile::compile;
+pub use headers::{RequestRules, ResponsePolicy};
+pub use listeners::Listener;
+pub use router::{RouteMatch, Router};
+
+use crate::config::{AccessLog, HttpVersions, Limits, LogLevel, Process, Span, Spanned, Timeouts, Tls};
+use crate::units::ServerAddress;
+
+/// A compiled configuration.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is bound, in the order of the file.
+    pub listeners: Vec<Listener>,
+    /// Host names that are served, in lower case; empty: any.
+    pub names: Vec<String>,
+    /// The protocols that are offered.
+    pub http: HttpVersions,
+    /// The certificate's origin, if there is a TLS listener.
+    pub tls: Option<Tls>,
+    /// Status of the redirect from plain to TLS; `None`: plain listeners serve.
+    pub https_redirect: Option<StatusCode>,
+    /// How long a stop waits for work in flight.
+    pub grace: Duration,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// Path to route.
+    pub router: Router,
+    /// The routes; the last one answers 404 to what no route matches.
+    pub routes: Vec<Route>,
+    /// The upstreams: named ones in the order of the file, then the inline ones.
+    pub upstreams: Vec<Upstream>,
+    /// The child processes, with what tells that they are ready.
+    pub processes: Vec<PlannedProcess>,
+    /// Level of the diagnostics.
+    pub log_level: LogLevel,
+    /// The access log.
+    pub access_log: Option<AccessLog>,
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// What it does.
+    pub action: Action,
+    /// What is changed on every response.
+    pub response: ResponsePolicy,
+    /// What is changed on requests that are forwarded.
+    pub request: RequestRules,
+}
+
+/// What a route does.
+#[derive(Debug)]
+pub enum Action {
+    /// Send on to an upstream.
+    Proxy {
+        /// Index into [`Plan::upstreams`].
+        upstream: usize,
+        /// The prefix that is taken off the path; empty for none.
+        strip: String,
+    },
+    /// Answer from a folder.
+    Root {
+        /// The folder.
+        root: Spanned<PathBuf>,
+        /// Files that stand for a folder.
+        index: Vec<String>,
+        /// The file for navigations that no file answers.
+        spa: Option<Spanned<String>>,
+    },
+    /// Redirect.
+    Redirect {
+        /// The target.
+        to: HeaderValue,
+        /// The status.
+        status: StatusCode,
+    },
+    /// A fixed answer.
+    Respond {
+        /// The status.
+        status: StatusCode,
+        /// The body.
+        body: String,
+        /// Its media type.
+        content_type: HeaderValue,
+    },
+    /// 404: the route of last resort.
+    NotFound,
+}
+
+/// An upstream server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name, or its address for an inline one.
+    pub name: String,
+    /// Where it is.
+    pub address: ServerAddress,
+    /// Where that was written.
+    pub span: Span,
+    /// How long requests are held while it cannot be reached.
+    pub wait: Duration,
+}
+
+/// A child process.
+#[derive(Debug)]
+pub struct PlannedProcess {
+    /// As it was written.
+    pub process: Process,
+    /// The address whose accepting says that it is ready.
+    pub ready: Option<ServerAddress>,
+}

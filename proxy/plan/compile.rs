@@ -1,0 +1,172 @@
+//! Config → plan: every reference between tables is resolved, every mistake between them is told.
+
+use super::headers::{RequestRules, ResponsePolicy};
+use super::{Action, Plan, PlannedProcess, Route, Router, Upstream, listeners};
+use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, ProxyTarget, Ready, Span, Spanned, defaults};
+use crate::units::{ServerAddress, ServerUrl};
+
+/// Compiles a config.
+///
+/// # Errors
+/// All mistakes that only show between tables, with their places.
+pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let listeners = listeners::compile(&config, &mut diagnostics);
+    let mut upstreams = Upstreams::new(&config.upstreams);
+    let mut router = Router::new(config.routes.len());
+    let mut routes = Vec::with_capacity(config.routes.len() + 1);
+    let mut spans: Vec<Span> = Vec::with_capacity(config.routes.len());
+    for (index, route) in config.routes.iter().enumerate() {
+        add_patterns(&mut router, route, index, &spans, &mut diagnostics);
+        spans.push(route.span);
+        routes.push(compile_route(route, &config, &mut upstreams, &mut diagnostics));
+    }
+    routes.push(Route {
+        action: Action::NotFound,
+        response: ResponsePolicy::merge(&config.headers, &HeaderRules::default()),
+        request: RequestRules::default(),
+    });
+    let processes = config.processes.iter().map(|process| compile_process(process, &upstreams, &mut diagnostics)).collect();
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    Ok(Plan {
+        listeners,
+        names: config.server.names.into_iter().map(|name| name.value).collect(),
+        http: config.server.http,
+        tls: config.tls.map(|tls| tls.value),
+        https_redirect: config.server.https_redirect,
+        grace: config.server.grace,
+        limits: config.limits,
+        timeouts: config.timeouts,
+        router,
+        routes,
+        upstreams: upstreams.list,
+        processes,
+        log_level: config.log.level,
+        access_log: config.log.access,
+    })
+}
+
+fn add_patterns(router: &mut Router, route: &config::Route, index: usize, spans: &[Span], diagnostics: &mut Diagnostics) {
+    for pattern in &route.patterns {
+        let (taken, path) = match &pattern.value {
+            PathPattern::Exact(path) => (router.add_exact(path, index), path),
+            PathPattern::Prefix(path) => (router.add_prefix(path, index), path),
+        };
+        let Some(taken) = taken else { continue };
+        let diagnostic = Diagnostic::new(pattern.span, format!("two routes match `{path}`")).label("matched here again");
+        diagnostics.push(match spans.get(taken) {
+            Some(&span) => diagnostic.related(span, "first in this route").help("the longest match wins, so each path can stand once: remove one"),
+            None => diagnostic.help("the same path stands twice in this route: remove one"),
+        });
+    }
+}
+
+fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstreams, diagnostics: &mut Diagnostics) -> Route {
+    let action = match &route.action.value {
+        config::Action::Proxy { target, strip } => {
+            let strip = strip.as_ref().map(|strip| check_strip(strip, route, diagnostics)).unwrap_or_default();
+            Action::Proxy { upstream: upstreams.resolve(target, diagnostics), strip }
+        }
+        config::Action::Root { root, index, spa } => Action::Root { root: root.clone(), index: index.clone(), spa: spa.clone() },
+        config::Action::Redirect { to, status } => Action::Redirect { to: to.clone(), status: *status },
+        config::Action::Respond { status, body, content_type } => {
+            Action::Respond { status: *status, body: body.clone(), content_type: content_type.clone() }
+        }
+    };
+    Route {
+        action,
+        response: ResponsePolicy::merge(&config.headers, &route.response_headers),
+        request: RequestRules::new(&route.request_headers),
+    }
+}
+
+/// A prefix that some pattern of the route does not begin with would be stripped from some requests and not from others.
+fn check_strip(strip: &Spanned<String>, route: &config::Route, diagnostics: &mut Diagnostics) -> String {
+    let prefix = strip.value.trim_end_matches('/');
+    for pattern in &route.patterns {
+        let (PathPattern::Exact(path) | PathPattern::Prefix(path)) = &pattern.value;
+        if !crate::http::path::is_below(path.as_bytes(), if prefix.is_empty() { b"/" } else { prefix.as_bytes() }) {
+            diagnostics.push(
+                Diagnostic::new(strip.span, format!("`strip` cannot take `{prefix}` off paths that match `{path}`"))
+                    .related(pattern.span, "this path does not begin with it")
+                    .help("strip a prefix that every path of the route begins with"),
+            );
+        }
+    }
+    prefix.to_owned()
+}
+
+fn compile_process(process: &config::Process, upstreams: &Upstreams, diagnostics: &mut Diagnostics) -> PlannedProcess {
+    let ready = process.ready.as_ref().and_then(|ready| match &ready.value {
+        Ready::Socket(ServerUrl { address }) => Some(address.clone()),
+        Ready::Upstream(name) => match upstreams.named(name) {
+            Some(index) => upstreams.list.get(index).map(|upstream| upstream.address.clone()),
+            None => {
+                diagnostics.push(upstreams.unknown(name, ready.span));
+                None
+            }
+        },
+    });
+    PlannedProcess { process: process.clone(), ready }
+}
+
+/// The upstreams while they are collected: named ones first, inline ones as they come, one for each address.
+struct Upstreams {
+    list: Vec<Upstream>,
+    named: usize,
+}
+
+impl Upstreams {
+    fn new(named: &[config::Upstream]) -> Self {
+        let list: Vec<_> = named
+            .iter()
+            .map(|upstream| Upstream {
+                name: upstream.name.value.clone(),
+                address: upstream.to.value.address.clone(),
+                span: upstream.to.span,
+                wait: upstream.wait,
+            })
+            .collect();
+        Self { named: list.len(), list }
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        self.list.iter().take(self.named).position(|upstream| upstream.name == name)
+    }
+
+    fn resolve(&mut self, target: &Spanned<ProxyTarget>, diagnostics: &mut Diagnostics) -> usize {
+        match &target.value {
+            ProxyTarget::Named(name) => self.named(name).unwrap_or_else(|| {
+                diagnostics.push(self.unknown(name, target.span));
+                0
+            }),
+            ProxyTarget::Inline(url) => self.inline(url, target.span),
+        }
+    }
+
+    fn inline(&mut self, url: &ServerUrl, span: Span) -> usize {
+        if let Some(index) = self.list.iter().skip(self.named).position(|upstream| upstream.address == url.address) {
+            return self.named + index;
+        }
+        let name = match &url.address {
+            ServerAddress::Unix(path) => format!("unix:{}", path.display()),
+            ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
+        };
+        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::UPSTREAM_WAIT });
+        self.list.len() - 1
+    }
+
+    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
+        let names: Vec<&str> = self.list.iter().take(self.named).map(|upstream| upstream.name.as_str()).collect();
+        let close = names.iter().copied().find(|known| strsim::jaro_winkler(known, name) > 0.8);
+        let help = match (close, names.as_slice()) {
+            (Some(close), _) => format!("did you mean \"{close}\"?"),
+            (None, []) => format!("add `[upstream.{name}]` with `to = \"…\"`, or write the address here: \"unix:/path\" or \"http://host:port\""),
+            (None, names) => format!("the upstreams are {}; an address is written \"unix:/path\" or \"http://host:port\"", names.join(", ")),
+        };
+        Diagnostic::new(span, format!("there is no upstream `{name}`")).label("not defined").help(help)
+    }
+}

@@ -1,0 +1,181 @@
+//! Header rules: how `[headers]` and a route's own rules become what is done to a request or a response.
+//!
+//! They merge by name (a route's rule replaces the global one of that name and no other), and every status has them.
+
+use http::header::{self, HeaderName, HeaderValue};
+
+use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+use crate::http::fields::FieldBlock;
+
+/// What is changed on every response of a route.
+#[derive(Debug, Clone, Default)]
+pub struct ResponsePolicy {
+    /// Set where the response does not have the name: the preset's. An application that knows better is believed.
+    pub defaults: Vec<(HeaderName, HeaderValue)>,
+    /// Set in any case: the operator's word.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Taken away.
+    pub remove: Vec<HeaderName>,
+    /// `true` when HSTS goes out on TLS connections with a public name.
+    pub hsts: bool,
+}
+
+/// What is changed on requests on their way to an upstream.
+#[derive(Debug, Clone, Default)]
+pub struct RequestRules {
+    /// Set in any case.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Taken away.
+    pub remove: Vec<HeaderName>,
+}
+
+impl ResponsePolicy {
+    /// Merges the preset, the global rules and a route's rules.
+    pub fn merge(global: &GlobalHeaders, route: &HeaderRules) -> Self {
+        let mut policy = Self { defaults: preset_fields(global.preset), hsts: global.preset != HeaderPreset::None, ..Self::default() };
+        policy.apply(&global.rules);
+        policy.apply(route);
+        if policy.mentions(&header::STRICT_TRANSPORT_SECURITY) {
+            // The operator decides about HSTS by hand, and by hand alone.
+            policy.hsts = false;
+        }
+        policy
+    }
+
+    fn apply(&mut self, rules: &HeaderRules) {
+        for name in &rules.remove {
+            self.forget(name);
+            self.remove.push(name.clone());
+        }
+        for (name, value) in &rules.set {
+            self.forget(name);
+            self.set.push((name.clone(), value.clone()));
+        }
+    }
+
+    fn forget(&mut self, name: &HeaderName) {
+        self.defaults.retain(|(known, _)| known != name);
+        self.set.retain(|(known, _)| known != name);
+        self.remove.retain(|known| known != name);
+    }
+
+    /// `true` when a field of this name is replaced or removed, whatever the response says.
+    pub fn overrides(&self, name: &[u8]) -> bool {
+        let same = |known: &HeaderName| known.as_str().as_bytes().eq_ignore_ascii_case(name);
+        self.set.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
+    }
+
+    fn mentions(&self, name: &HeaderName) -> bool {
+        self.overrides(name.as_str().as_bytes())
+    }
+
+    /// The fields of a response of our own with this policy applied.
+    pub fn decorate(&self, fields: Vec<(HeaderName, HeaderValue)>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut out: Vec<_> = fields.into_iter().filter(|(name, _)| !self.mentions(name)).collect();
+        for (name, value) in &self.defaults {
+            if !out.iter().any(|(known, _)| known == name) {
+                out.push((name.clone(), value.clone()));
+            }
+        }
+        out.extend(self.set.iter().cloned());
+        out
+    }
+
+    /// [`decorate`](Self::decorate), serialised.
+    pub fn block(&self, fields: Vec<(HeaderName, HeaderValue)>) -> FieldBlock {
+        FieldBlock::new(self.decorate(fields))
+    }
+}
+
+impl RequestRules {
+    /// Takes a route's rules for requests.
+    pub fn new(rules: &HeaderRules) -> Self {
+        Self { set: rules.set.clone(), remove: rules.remove.clone() }
+    }
+
+    /// `true` when a field of this name is replaced or removed.
+    pub fn overrides(&self, name: &[u8]) -> bool {
+        let same = |known: &HeaderName| known.as_str().as_bytes().eq_ignore_ascii_case(name);
+        self.set.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
+    }
+}
+
+/// The fields of a preset. Each is safe for an app that knows nothing of it; what can break one (a CSP for scripts, say) is the operator's.
+fn preset_fields(preset: HeaderPreset) -> Vec<(HeaderName, HeaderValue)> {
+    let common = [
+        // Types are right, so guessing them only helps an attacker.
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The browsers' own default since 2021, said aloud for the older ones.
+        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+    ];
+    let framing: &[(HeaderName, &'static str)] = match preset {
+        HeaderPreset::None => return Vec::new(),
+        HeaderPreset::Spa => &[
+            // Clickjacking: no other site frames this one.
+            (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
+        ],
+        HeaderPreset::Strict => &[
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+            (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+        ],
+    };
+    common.iter().chain(framing).map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(set: &[(&'static str, &'static str)], remove: &[&'static str]) -> HeaderRules {
+        HeaderRules {
+            set: set.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect(),
+            remove: remove.iter().map(|n| HeaderName::from_static(n)).collect(),
+        }
+    }
+
+    fn value<'a>(fields: &'a [(HeaderName, HeaderValue)], name: &str) -> Option<&'a str> {
+        fields.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.to_str().ok())
+    }
+
+    #[test]
+    fn a_header_of_a_route_replaces_that_name_and_drops_no_other() {
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]) };
+        let fields = ResponsePolicy::merge(&global, &rules(&[("x-a", "2")], &[])).decorate(Vec::new());
+        assert_eq!(value(&fields, "x-a"), Some("2"));
+        assert_eq!(value(&fields, "x-team"), Some("edge"));
+        assert_eq!(value(&fields, "x-content-type-options"), Some("nosniff"));
+        assert_eq!(fields.iter().filter(|(name, _)| name == "x-a").count(), 1);
+    }
+
+    #[test]
+    fn a_removed_header_is_gone_and_a_route_may_bring_it_back() {
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &["x-frame-options"]) };
+        assert_eq!(value(&ResponsePolicy::merge(&global, &rules(&[], &[])).decorate(Vec::new()), "x-frame-options"), None);
+        let back = ResponsePolicy::merge(&global, &rules(&[("x-frame-options", "DENY")], &[])).decorate(Vec::new());
+        assert_eq!(value(&back, "x-frame-options"), Some("DENY"));
+    }
+
+    #[test]
+    fn a_response_that_has_a_preset_name_keeps_its_own_value_and_a_set_one_replaces_it() {
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-a", "edge")], &[]) };
+        let own = vec![
+            (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+            (HeaderName::from_static("x-a"), HeaderValue::from_static("app")),
+        ];
+        let fields = ResponsePolicy::merge(&global, &rules(&[], &[])).decorate(own);
+        assert_eq!(value(&fields, "x-frame-options"), Some("DENY"));
+        assert_eq!(value(&fields, "x-a"), Some("edge"));
+    }
+
+    #[test]
+    fn an_operator_who_sets_hsts_by_hand_turns_ours_off() {
+        let global =
+            GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]) };
+        assert!(!ResponsePolicy::merge(&global, &rules(&[], &[])).hsts);
+        let silent = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &[]) };
+        assert!(ResponsePolicy::merge(&silent, &rules(&[], &[])).hsts);
+    }
+}
