@@ -1,0 +1,145 @@
+//! One request and its answer, whatever protocol carries them: a head, a body to read, and a way to answer.
+//!
+//! `http1` and `http2` make an [`Exchange`] of what they read; `handler` knows nothing else of them.
+
+use std::io;
+
+use http::StatusCode;
+
+use super::client::Client;
+use super::http1::body::{BodyError, Piece};
+use crate::assets;
+use crate::http::fields::FieldBlock;
+use crate::http::request::RequestHead;
+
+/// One request.
+pub(crate) struct Exchange<'a, B, R> {
+    /// The head.
+    pub(crate) head: &'a RequestHead,
+    /// Who asks.
+    pub(crate) client: &'a Client,
+    /// The body.
+    pub(crate) body: B,
+    /// The way to answer.
+    pub(crate) responder: R,
+}
+
+/// What a request says of its body before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyLength {
+    /// There is none.
+    Empty,
+    /// This many bytes.
+    Known(u64),
+    /// It ends when it ends.
+    Unknown,
+}
+
+/// The body of a request.
+pub(crate) trait RequestBody {
+    /// What is known of its length.
+    fn length(&self) -> BodyLength;
+
+    /// `true` once any of it was handed out: the request cannot be sent a second time.
+    fn is_started(&self) -> bool;
+
+    /// The next piece.
+    async fn next(&mut self) -> Result<Piece<'_>, BodyError>;
+}
+
+/// How long the content of a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentLength {
+    /// There can be none: 204, 304.
+    None,
+    /// This many bytes (to a HEAD: as many as a GET would get).
+    Known(u64),
+    /// Until it ends.
+    Unknown,
+}
+
+/// The head of a final response.
+#[derive(Debug)]
+pub(crate) struct ResponseHead<'a> {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// Fields that were serialised before the request.
+    pub(crate) block: Option<&'a FieldBlock>,
+    /// Fields of this response, as `name: value\r\n` lines.
+    pub(crate) lines: Vec<u8>,
+    /// How much follows.
+    pub(crate) length: ContentLength,
+    /// `true` to end the connection with this response.
+    pub(crate) close: bool,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// A head with these constant fields and no others.
+    pub(crate) fn new(status: StatusCode, block: Option<&'a FieldBlock>, length: ContentLength) -> Self {
+        Self { status, block, lines: Vec::new(), length, close: false }
+    }
+
+    /// Adds a field. The name is lower case, and both are known to be valid.
+    pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
+        push_line(&mut self.lines, name.as_bytes(), value);
+    }
+}
+
+/// Appends one field line.
+pub(crate) fn push_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    lines.extend_from_slice(name);
+    lines.extend_from_slice(b": ");
+    lines.extend_from_slice(value);
+    lines.extend_from_slice(b"\r\n");
+}
+
+/// Names and values of the lines that [`push_line`] made.
+pub(crate) fn split_lines(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines.split(|&byte| byte == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r")?;
+        let colon = memchr::memchr(b':', line)?;
+        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
+    })
+}
+
+/// The way to answer a request. One of [`reply`](Self::reply), or [`begin`](Self::begin) and then [`write`](Self::write) until a last piece,
+/// or [`upgrade`](Self::upgrade).
+pub(crate) trait Responder {
+    /// Sends an interim response (RFC 9110 §15.2), where the protocol and the client can take it.
+    async fn interim(&mut self, status: StatusCode, lines: &[u8]) -> io::Result<()>;
+
+    /// Answers with content that is at hand.
+    async fn reply(&mut self, head: &ResponseHead<'_>, body: assets::Body) -> io::Result<()>;
+
+    /// Begins an answer whose content comes in pieces; `first` is sent with the head.
+    async fn begin(&mut self, head: &ResponseHead<'_>, first: Piece<'_>) -> io::Result<()>;
+
+    /// Sends a further piece.
+    async fn write(&mut self, piece: Piece<'_>) -> io::Result<()>;
+
+    /// Says that the content cannot be completed: the client must not take it for whole.
+    fn abort(&mut self);
+
+    /// Hands the connection over to another protocol with a 101.
+    async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()>;
+
+    /// `true` when [`upgrade`](Self::upgrade) can be used.
+    fn can_upgrade(&self) -> bool;
+
+    /// `true` once a head was sent.
+    fn has_begun(&self) -> bool;
+
+    /// What was sent so far.
+    fn sent(&self) -> Sent;
+}
+
+/// What was sent of a response.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sent {
+    /// The status of the final head, once it was sent.
+    pub(crate) status: Option<StatusCode>,
+    /// Bytes of content.
+    pub(crate) body_bytes: u64,
+    /// `true` when all of it was sent.
+    pub(crate) is_complete: bool,
+}

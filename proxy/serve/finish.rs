@@ -1,0 +1,32 @@
+//! The one place that every response passes, once, whatever made it: what all responses have is put on here.
+
+use super::client::Client;
+use super::clock::Clock;
+use super::exchange::ResponseHead;
+use super::live::Live;
+use crate::http::host;
+use crate::http::request::RequestHead;
+use crate::plan::ResponsePolicy;
+
+/// One year, as the preload lists ask; without subdomains and without preload, which an operator cannot take back (`product.md`, trap 19).
+const HSTS: &[u8] = b"max-age=31536000";
+
+/// Puts `Date` and, on TLS connections with a public name, HSTS on a response.
+pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, context: &FinishContext<'_>) {
+    head.push("date", &context.clock.http_date());
+    if policy.hsts && context.client.is_secure() && context.live.has_real_certificate() && has_public_host(context.request) {
+        head.push("strict-transport-security", HSTS);
+    }
+}
+
+/// What [`finish`] looks at.
+pub(crate) struct FinishContext<'a> {
+    pub(crate) live: &'a Live,
+    pub(crate) client: &'a Client,
+    pub(crate) request: &'a RequestHead,
+    pub(crate) clock: &'a Clock,
+}
+
+fn has_public_host(request: &RequestHead) -> bool {
+    request.authority().and_then(host::parse).is_some_and(|host| host::is_public_name(host.name))
+}

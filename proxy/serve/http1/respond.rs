@@ -1,0 +1,317 @@
+//! Answering on an HTTP/1 connection: the head, the framing of the content, and what becomes of the connection.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::io::AsyncWrite;
+
+use super::body::Piece;
+use super::framing::Framing;
+use super::outbound::write_all;
+use crate::assets::Body;
+use crate::http::request::{Method, RequestHead, Version};
+use crate::serve::deadline::Deadline;
+use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
+use crate::serve::file;
+
+/// Whether the client waits for a 100 before it sends its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expectation {
+    /// It does not, or has got it.
+    Met,
+    /// It does.
+    Waiting,
+}
+
+/// Answers one request.
+#[derive(Debug)]
+pub(crate) struct Http1Responder<'a, S> {
+    stream: &'a RefCell<S>,
+    out: &'a mut Vec<u8>,
+    deadline: &'a mut Deadline,
+    expectation: &'a Cell<Expectation>,
+    idle: Duration,
+    version: Version,
+    is_head: bool,
+    keep_alive: bool,
+    can_upgrade: bool,
+    framing: Framing,
+    sent: Sent,
+}
+
+/// What a responder writes to and with.
+pub(crate) struct Outgoing<'a, S> {
+    /// The connection.
+    pub(crate) stream: &'a RefCell<S>,
+    /// Memory for heads.
+    pub(crate) out: &'a mut Vec<u8>,
+    /// Limits how long a client may take nothing.
+    pub(crate) deadline: &'a mut Deadline,
+    /// See [`Expectation`].
+    pub(crate) expectation: &'a Cell<Expectation>,
+    /// How long a client may take nothing.
+    pub(crate) idle: Duration,
+}
+
+impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
+    /// A responder for this request. `keep_alive` says whether the connection may go on for all that the request says.
+    pub(crate) fn new(outgoing: Outgoing<'a, S>, request: &RequestHead, keep_alive: KeepAlive) -> Self {
+        let Outgoing { stream, out, deadline, expectation, idle } = outgoing;
+        Self {
+            stream,
+            out,
+            deadline,
+            expectation,
+            idle,
+            version: request.version(),
+            is_head: request.method() == Method::Head,
+            keep_alive: keep_alive == KeepAlive::Yes,
+            can_upgrade: request.version() == Version::Http11,
+            framing: Framing::Empty,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Whether the connection can go on, as far as the response decides.
+    pub(crate) fn keep_alive(&self) -> bool {
+        self.keep_alive && self.sent.is_complete
+    }
+
+    /// Serialises a head (RFC 9112 §4) into `out`.
+    fn encode(&mut self, head: &ResponseHead<'_>) {
+        // A client that still waits for its 100 may or may not send the body now: the connection cannot be told apart any more.
+        if head.close || self.expectation.get() == Expectation::Waiting {
+            self.keep_alive = false;
+        }
+        self.framing = match head.length {
+            ContentLength::None => Framing::Empty,
+            ContentLength::Known(length) => Framing::Length(length),
+            ContentLength::Unknown if self.version == Version::Http10 => Framing::UntilClose,
+            ContentLength::Unknown => Framing::Chunked,
+        };
+        if self.framing == Framing::UntilClose && !self.is_head {
+            self.keep_alive = false;
+        }
+        self.out.clear();
+        self.out.extend_from_slice(b"HTTP/1.1 ");
+        self.out.extend_from_slice(head.status.as_str().as_bytes());
+        self.out.push(b' ');
+        self.out.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
+        self.out.extend_from_slice(b"\r\n");
+        match self.framing {
+            Framing::Length(length) => {
+                self.out.extend_from_slice(b"content-length: ");
+                write_decimal(self.out, length);
+                self.out.extend_from_slice(b"\r\n");
+            }
+            Framing::Chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Framing::Empty | Framing::UntilClose => {}
+        }
+        match (self.keep_alive, self.version) {
+            (false, _) => self.out.extend_from_slice(b"connection: close\r\n"),
+            (true, Version::Http10) => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (true, _) => {}
+        }
+        if let Some(block) = head.block {
+            self.out.extend_from_slice(block.lines());
+        }
+        self.out.extend_from_slice(&head.lines);
+        self.out.extend_from_slice(b"\r\n");
+        self.sent.status = Some(head.status);
+    }
+
+    async fn write_pieces(&mut self, head: bool, size: &[u8], data: &[u8], end: &[u8]) -> io::Result<()> {
+        let out: &[u8] = if head { self.out } else { &[] };
+        let result = write_all(self.stream, [out, size, data, end], self.deadline, self.idle).await;
+        match &result {
+            Ok(()) => self.sent.body_bytes += data.len() as u64,
+            Err(_) => self.keep_alive = false,
+        }
+        result
+    }
+
+    /// Sends a piece in the framing of the response, behind the head if there is one to send.
+    async fn send(&mut self, head: bool, piece: Piece<'_>) -> io::Result<()> {
+        let data = if self.is_head || self.framing == Framing::Empty { &[] } else { piece.data };
+        if self.is_head || self.framing != Framing::Chunked {
+            if head || !data.is_empty() {
+                self.write_pieces(head, &[], data, &[]).await?;
+            }
+        } else {
+            let mut size = [0_u8; 18];
+            let size = if data.is_empty() { &[][..] } else { chunk_size_line(data.len(), &mut size) };
+            let trailers: Vec<u8>;
+            let end: &[u8] = match (data.is_empty(), piece.is_last) {
+                (true, false) => &[],
+                (false, false) => b"\r\n",
+                (_, true) => {
+                    let data_end: &[u8] = if data.is_empty() { b"" } else { b"\r\n" };
+                    trailers = [data_end, b"0\r\n", piece.trailers, b"\r\n"].concat();
+                    &trailers
+                }
+            };
+            if head || !data.is_empty() || !end.is_empty() {
+                self.write_pieces(head, size, data, end).await?;
+            }
+        }
+        if piece.is_last {
+            self.finish();
+        }
+        Ok(())
+    }
+
+    /// All was said; was it all that the head promised?
+    fn finish(&mut self) {
+        let short = !self.is_head && matches!(self.framing, Framing::Length(length) if length != self.sent.body_bytes);
+        self.sent.is_complete = !short;
+    }
+
+    async fn send_file(&mut self, file: &std::sync::Arc<std::fs::File>, mut offset: u64, mut left: u64) -> io::Result<()> {
+        let mut head = true;
+        let mut buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
+        while left > 0 {
+            let (filled, bytes) = file::read_at(file, offset, buffer).await?;
+            if bytes == 0 {
+                self.abort();
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+            }
+            let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= bytes as u64;
+            offset += bytes as u64;
+            let data = filled.get(..bytes).unwrap_or_default();
+            self.send(head, Piece { data, is_last: left == 0, trailers: &[] }).await?;
+            head = false;
+            buffer = filled;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a connection may go on after a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    /// It may.
+    Yes,
+    /// The client or a stop says no.
+    No,
+}
+
+impl<S: AsyncWrite + Unpin> Responder for Http1Responder<'_, S> {
+    async fn interim(&mut self, status: StatusCode, lines: &[u8]) -> io::Result<()> {
+        // HTTP/1.0 has no interim responses (RFC 9110 §15.2).
+        if self.version == Version::Http10 || self.has_begun() {
+            return Ok(());
+        }
+        self.out.clear();
+        self.out.extend_from_slice(b"HTTP/1.1 ");
+        self.out.extend_from_slice(status.as_str().as_bytes());
+        self.out.push(b' ');
+        self.out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+        self.out.extend_from_slice(b"\r\n");
+        self.out.extend_from_slice(lines);
+        self.out.extend_from_slice(b"\r\n");
+        self.write_pieces(true, &[], &[], &[]).await
+    }
+
+    async fn reply(&mut self, head: &ResponseHead<'_>, body: Body) -> io::Result<()> {
+        self.encode(head);
+        match body {
+            Body::Empty => self.send(true, Piece::END).await,
+            Body::Memory(bytes) => self.send(true, Piece { data: &bytes, is_last: true, trailers: &[] }).await,
+            Body::Disk { .. } if self.is_head => self.send(true, Piece::END).await,
+            // Boxed: rare, and its state would make every idle connection larger.
+            Body::Disk { file, offset, length } => Box::pin(self.send_file(&file, offset, length)).await,
+        }
+    }
+
+    async fn begin(&mut self, head: &ResponseHead<'_>, first: Piece<'_>) -> io::Result<()> {
+        self.encode(head);
+        self.send(true, first).await
+    }
+
+    async fn write(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.send(false, piece).await
+    }
+
+    fn abort(&mut self) {
+        self.keep_alive = false;
+        self.sent.is_complete = false;
+    }
+
+    async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()> {
+        self.out.clear();
+        self.out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n");
+        if let Some(block) = head.block {
+            self.out.extend_from_slice(block.lines());
+        }
+        self.out.extend_from_slice(&head.lines);
+        self.out.extend_from_slice(b"\r\n");
+        self.sent.status = Some(head.status);
+        self.keep_alive = false;
+        self.write_pieces(true, &[], &[], &[]).await?;
+        self.sent.is_complete = true;
+        Ok(())
+    }
+
+    fn can_upgrade(&self) -> bool {
+        self.can_upgrade
+    }
+
+    fn has_begun(&self) -> bool {
+        self.sent.status.is_some()
+    }
+
+    fn sent(&self) -> Sent {
+        self.sent
+    }
+}
+
+/// Appends a decimal number.
+fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        if let Some(slot) = digits.get_mut(at) {
+            *slot = b'0' + (number % 10) as u8;
+        }
+        number /= 10;
+        if number == 0 || at == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// `1f4\r\n` for 500.
+fn chunk_size_line(size: usize, line: &mut [u8; 18]) -> &[u8] {
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1) as usize;
+    for (index, slot) in line.iter_mut().enumerate().take(digits) {
+        let nibble = (size >> (4 * (digits - 1 - index))) & 0xF;
+        *slot = b"0123456789abcdef".get(nibble).copied().unwrap_or(b'0');
+    }
+    if let Some(end) = line.get_mut(digits..digits + 2) {
+        end.copy_from_slice(b"\r\n");
+    }
+    line.get(..digits + 2).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_writes_them() {
+        for number in [0_u64, 1, 9, 10, 99, 500, 65_535, 65_536, 4_294_967_296, u64::MAX] {
+            let mut out = Vec::new();
+            write_decimal(&mut out, number);
+            assert_eq!(out, number.to_string().into_bytes());
+        }
+        for size in [0_usize, 1, 15, 16, 255, 256, 500, 65_536, 0x1234_5678_9abc, usize::MAX] {
+            let mut line = [0; 18];
+            assert_eq!(chunk_size_line(size, &mut line), format!("{size:x}\r\n").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Where redirects point: never to a host that the client could choose.
+
+use http::StatusCode;
+
+use super::client::Client;
+use super::live::Live;
+use crate::http::host;
+use crate::http::request::RequestHead;
+
+/// The redirect from a plain listener to the TLS one, if that is what is to be done.
+pub(crate) fn to_https(live: &Live, client: &Client, head: &RequestHead) -> Option<(StatusCode, Vec<u8>)> {
+    let status = live.plan().https_redirect?;
+    let port = live.https_port()?;
+    if client.is_secure() {
+        return None;
+    }
+    let host = head.authority().and_then(host::parse)?;
+    let mut location = b"https://".to_vec();
+    location.extend_from_slice(host.name);
+    if port != 443 {
+        location.extend_from_slice(format!(":{port}").as_bytes());
+    }
+    // The bytes of the client's own target: they follow a host, so they cannot name one.
+    if head.path().is_empty() {
+        location.push(b'/');
+    }
+    location.extend_from_slice(head.path_and_query());
+    Some((status, location))
+}
+
+/// The path of a folder with the slash that it lacks. Made from the normal form, whose single leading slash no browser takes for a host.
+pub(crate) fn with_slash(normal_path: &[u8], query: Option<&[u8]>) -> Vec<u8> {
+    let mut location = Vec::with_capacity(normal_path.len() + 8);
+    for &byte in normal_path {
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+            location.push(byte);
+        } else {
+            location.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    location.push(b'/');
+    with_query(&location, query)
+}
+
+/// A target with the client's query behind it.
+pub(crate) fn with_query(to: &[u8], query: Option<&[u8]>) -> Vec<u8> {
+    let mut location = to.to_vec();
+    if let Some(query) = query {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    location
+}

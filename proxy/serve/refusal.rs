@@ -1,0 +1,121 @@
+//! A request that is not served as asked: its status, a few words for the client, and the cause for the log.
+//!
+//! Refusals are data. They are told once, in the access log; the client never sees the cause, which may name files and addresses.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+use super::exchange::{ContentLength, ResponseHead};
+use crate::assets::Body;
+use crate::http::accept;
+use crate::http::fields::FieldBlock;
+use crate::http::request::{Known, RequestHead};
+
+/// Seconds after which a client may try again when an upstream is not ready.
+const RETRY_AFTER: &str = "2";
+
+/// Why a request was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// For the log.
+    pub(crate) cause: Cow<'static, str>,
+    /// `true` when the connection cannot be used further.
+    pub(crate) close: bool,
+    /// `Allow` of a 405.
+    pub(crate) allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal after which the connection goes on.
+    pub(crate) fn new(status: StatusCode, cause: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, cause: cause.into(), close: false, allow: None }
+    }
+
+    /// A refusal after which nothing that follows on the connection can be trusted.
+    pub(crate) fn closing(status: StatusCode, cause: impl Into<Cow<'static, str>>) -> Self {
+        Self { close: true, ..Self::new(status, cause) }
+    }
+
+    /// 405 with the methods that would do.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed here") }
+    }
+
+    /// The answer: a small page for a person who navigates, JSON for a program that asks for it, a line of text for the rest.
+    pub(crate) fn answer<'a>(&self, block: &'a FieldBlock, request: &RequestHead) -> (ResponseHead<'a>, Body) {
+        let form = Form::for_request(request);
+        let body = form.body(self.status);
+        let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(body.len() as u64));
+        head.push("content-type", form.content_type().as_bytes());
+        // An error must not outlive its cause in any cache.
+        head.push("cache-control", b"no-store");
+        if let Some(allow) = self.allow {
+            head.push("allow", allow.as_bytes());
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            head.push("retry-after", RETRY_AFTER.as_bytes());
+        }
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            head.push("upgrade", b"HTTP/1.1");
+        }
+        head.close = self.close;
+        (head, Body::Memory(body.into()))
+    }
+}
+
+/// What the body of a refusal is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Page,
+}
+
+impl Form {
+    fn for_request(request: &RequestHead) -> Self {
+        let Some(accepted) = request.value(Known::Accept) else { return Self::Text };
+        if accept::names_html(accepted) {
+            Self::Page
+        } else if memchr::memmem::find(accepted, b"json").is_some() {
+            Self::Json
+        } else {
+            Self::Text
+        }
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Page => "text/html; charset=utf-8",
+        }
+    }
+
+    fn body(self, status: StatusCode) -> String {
+        let code = status.as_u16();
+        let reason = status.canonical_reason().unwrap_or("Error");
+        match self {
+            Self::Text => format!("{code} {reason}\n"),
+            Self::Json => format!("{{\"status\":{code},\"error\":\"{reason}\"}}\n"),
+            Self::Page => {
+                let waiting = status == StatusCode::SERVICE_UNAVAILABLE;
+                let refresh = if waiting { format!("<meta http-equiv=\"refresh\" content=\"{RETRY_AFTER}\">") } else { String::new() };
+                let words = match status {
+                    StatusCode::SERVICE_UNAVAILABLE => "The application is starting. This page tries again by itself.",
+                    StatusCode::BAD_GATEWAY => "The application did not answer.",
+                    StatusCode::GATEWAY_TIMEOUT => "The application took too long to answer.",
+                    StatusCode::NOT_FOUND => "There is nothing here.",
+                    _ => "This request cannot be served.",
+                };
+                format!(
+                    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">{refresh}\
+                     <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\
+                     <title>{code} {reason}</title></head><body><h1>{code} {reason}</h1><p>{words}</p></body></html>\n"
+                )
+            }
+        }
+    }
+}
