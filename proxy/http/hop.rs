@@ -1,14 +1,96 @@
 //! Hop-by-hop fields (RFC 9110 §7.6.1): which fields never cross.
 
+use super::list;
+
 /// `true` for fields that concern one connection only, whatever `Connection` says: Connection, Keep-Alive, Proxy-Connection,
 /// Proxy-Authenticate, Proxy-Authorization, TE, Transfer-Encoding, Upgrade, HTTP2-Settings. (`Trailer` crosses: trailers do.)
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
-    let _ = name;
-    todo!()
+    // The length leaves at most two candidates, so that most names cost no comparison.
+    let candidates: &[&[u8]] = match name.len() {
+        2 => &[b"te"],
+        7 => &[b"upgrade"],
+        10 => &[b"connection", b"keep-alive"],
+        14 => &[b"http2-settings"],
+        16 => &[b"proxy-connection"],
+        17 => &[b"transfer-encoding"],
+        18 => &[b"proxy-authenticate"],
+        19 => &[b"proxy-authorization"],
+        _ => &[],
+    };
+    candidates.iter().any(|candidate| candidate.eq_ignore_ascii_case(name))
 }
 
 /// The members of a list value such as `Connection: close, x-private`, trimmed, empty ones left out.
 pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let _ = value;
-    std::iter::empty()
+    // Tokens have no quotes (§5.6.2): a comma always separates, so that a stray quote cannot hide a name from us.
+    value.split(|&byte| byte == b',').map(list::trim).filter(|member| !member.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::Known;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_fields_of_one_connection_never_cross_in_any_case() {
+        for name in [
+            "Connection",
+            "KEEP-ALIVE",
+            "proxy-connection",
+            "Proxy-Authenticate",
+            "Proxy-Authorization",
+            "te",
+            "TE",
+            "Transfer-Encoding",
+            "uPgRaDe",
+            "HTTP2-Settings",
+        ] {
+            assert!(is_hop_by_hop(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_fields_cross() {
+        for name in ["", "Trailer", "Host", "Content-Length", "Connection ", "Connectiom", "Upgrades", "t", "tf", "Authorization"] {
+            assert!(!is_hop_by_hop(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn members_are_trimmed_and_empty_ones_left_out() {
+        let cases: [(&[u8], &[&[u8]]); 7] = [
+            (b"close", &[b"close"]),
+            (b"close, x-private", &[b"close", b"x-private"]),
+            // The examples of RFC 9110 §5.6.1.2.
+            (b"foo ,bar,", &[b"foo", b"bar"]),
+            (b"foo , ,bar,charlie", &[b"foo", b"bar", b"charlie"]),
+            (b"", &[]),
+            (b",   ,", &[]),
+            (b"\"a, x-private", &[b"\"a", b"x-private"]),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(members(value).collect::<Vec<_>>(), expected, "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_the_known_fields(
+            name in "(?i)(te|upgrade|connection|keep-alive|host|range|proxy-[a-z]{2,13}|http2-settings|transfer-encoding|[a-z-]{0,20})",
+            known in "(?i)proxy-(connection|authenticate|authorization)",
+        ) {
+            for name in [name, known] {
+                prop_assert_eq!(is_hop_by_hop(name.as_bytes()), Known::from_name(name.as_bytes()).is_some_and(Known::is_hop_by_hop));
+            }
+        }
+
+        #[test]
+        fn members_of_any_bytes_are_neither_empty_nor_padded(value: Vec<u8>) {
+            for member in members(&value) {
+                prop_assert!(!member.is_empty() && !member.contains(&b','));
+                prop_assert_eq!(list::trim(member), member);
+            }
+        }
+    }
 }

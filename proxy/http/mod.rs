@@ -10,6 +10,8 @@ pub mod fields;
 pub mod forwarded;
 pub mod hop;
 pub mod host;
+mod list;
 pub mod path;
 pub mod range;
 pub mod request;
+mod weight;
