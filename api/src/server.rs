@@ -121,8 +121,9 @@ where
 {
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = drain.closing() => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok(socket) => drain.spawn(connection(socket)),

@@ -173,3 +173,33 @@ async fn a_connection_that_waits_to_be_accepted_is_still_served() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     within("the stop", server).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_request_on_a_kept_connection_is_answered_while_the_stop_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("api.sock");
+    let listener = Listener::bind(&Address::Unix(path.clone())).await.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(api::serve(listener, async move {
+        let _ = stopped.await;
+    }));
+    let (mut client, connection) =
+        http1::handshake::<_, Full<Bytes>>(TokioIo::new(UnixStream::connect(&path).await.unwrap()))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let first = within("an answer", client.send_request(get("/api/small")))
+        .await
+        .unwrap();
+    first.into_body().collect().await.unwrap();
+
+    stop.send(()).unwrap();
+    while path.exists() {
+        tokio::task::yield_now().await;
+    }
+    let second = within("an answer", client.send_request(get("/api/small")))
+        .await
+        .unwrap();
+    assert_eq!(second.status(), 200);
+    within("the stop", server).await.unwrap();
+}
