@@ -43,6 +43,9 @@ pub(crate) trait RequestBody {
     /// `true` once any of it was handed out: the request cannot be sent a second time.
     fn is_started(&self) -> bool;
 
+    /// `true` when some of it has come in already.
+    fn has_buffered(&self) -> bool;
+
     /// The next piece.
     async fn next(&mut self) -> Result<Piece<'_>, BodyError>;
 }
@@ -71,12 +74,14 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) length: ContentLength,
     /// `true` to end the connection with this response.
     pub(crate) close: bool,
+    /// `true` when `lines` have the `Date` of an upstream already (RFC 9110 §6.6.1: it stays).
+    pub(crate) has_date: bool,
 }
 
 impl<'a> ResponseHead<'a> {
     /// A head with these constant fields and no others.
     pub(crate) fn new(status: StatusCode, block: Option<&'a FieldBlock>, length: ContentLength) -> Self {
-        Self { status, block, lines: Vec::new(), length, close: false }
+        Self { status, block, lines: Vec::new(), length, close: false, has_date: false }
     }
 
     /// Adds a field. The name is lower case, and both are known to be valid.

@@ -13,7 +13,9 @@ const HSTS: &[u8] = b"max-age=31536000";
 
 /// Puts `Date` and, on TLS connections with a public name, HSTS on a response.
 pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, context: &FinishContext<'_>) {
-    head.push("date", &context.clock.http_date());
+    if !head.has_date {
+        head.push("date", &context.clock.http_date());
+    }
     if policy.hsts && context.client.is_secure() && context.live.has_real_certificate() && has_public_host(context.request) {
         head.push("strict-transport-security", HSTS);
     }

@@ -237,3 +237,18 @@ fn expects_continue(head: &RequestHead) -> Result<bool, Refusal> {
         Some(_) => Err(Refusal::closing(StatusCode::EXPECTATION_FAILED, "unknown expectation")),
     }
 }
+
+/// Takes in what is there of a request line, for the log of a request that was refused before its head was whole.
+pub(crate) fn parse_line(bytes: &[u8], head: &mut RequestHead) {
+    let line = bytes.split(|&byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut words = line.splitn(3, |&byte| byte == b' ');
+    let method = words.next().unwrap_or_default();
+    let is_token = !method.is_empty() && method.len() <= 32 && method.iter().all(u8::is_ascii_alphanumeric);
+    let target = words.next().unwrap_or_default();
+    let target = target.get(..target.len().min(LOGGED_TARGET_BYTES_MAX)).unwrap_or_default();
+    let method = if is_token { method } else { &[] };
+    head.start(Version::Http11, method, if is_token { target } else { &[] });
+}
+
+/// A target that is too long is not logged whole.
+const LOGGED_TARGET_BYTES_MAX: usize = 1024;

@@ -1,0 +1,90 @@
+//! One connection: the handshake if there is one, then the protocol that was agreed on, then perhaps a tunnel.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::forward::{Tunnel, run_tunnel};
+use super::http1::connection::{Ended, linger, serve};
+use super::http2;
+use super::worker::{OpenGuard, Tally, Worker};
+use crate::http::request::RequestHead;
+use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
+
+/// What a connection can run over.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for S {}
+
+/// Serves an accepted connection in a task of its own.
+pub(crate) fn spawn<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>) {
+    let worker = Rc::clone(worker);
+    let guard = OpenGuard::new(&worker);
+    if client.is_secure() {
+        tokio::task::spawn_local(async move {
+            if let Some(stream) = Box::pin(handshake(stream, &client, &worker)).await {
+                match stream.alpn() {
+                    Some(Alpn::H2) => http2::serve(stream, &client, &worker).await,
+                    Some(Alpn::H1) | None => speak_http1(stream, client, &worker, guard).await,
+                }
+            }
+        });
+    } else {
+        tokio::task::spawn_local(async move { speak_http1(stream, client, &worker, guard).await });
+    }
+}
+
+async fn speak_http1<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>, guard: OpenGuard) {
+    if let Ended::Tunnel(stream, first, tunnel) = serve(stream, &client, worker).await {
+        spawn_tunnel(stream, first, tunnel, worker, guard);
+    }
+}
+
+/// A tunnel gets a task of its own: a small one, instead of the one that had room for HTTP.
+fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker: &Rc<Worker>, guard: OpenGuard) {
+    let worker = Rc::clone(worker);
+    let idle = worker.live().plan().timeouts.stream;
+    tokio::task::spawn_local(async move {
+        let moved = run_tunnel(stream, first, tunnel, worker, idle).await;
+        tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed");
+        drop(guard);
+    });
+}
+
+/// Runs the handshake within `timeouts.header`. A failure is recorded; the client has its alert.
+async fn handshake<S: Transport>(stream: S, client: &Client, worker: &Rc<Worker>) -> Option<TlsStream<S>> {
+    let started = Instant::now();
+    let acceptor = worker.live().tls()?.clone();
+    let limit = worker.live().plan().timeouts.header;
+    let accept = acceptor.accept(stream);
+    let result = if limit.is_zero() { Ok(accept.await) } else { tokio::time::timeout(limit, accept).await };
+    let record = |cause: &'static str, status| {
+        let mut tally = Tally { cause: Some(cause.into()), ..Tally::default() };
+        tally.sent.status = status;
+        worker.record(client, &RequestHead::default(), &tally, started);
+    };
+    match result {
+        Ok(Ok(stream)) => Some(stream),
+        // A port scan, a health check, a browser's spare connection: not worth a line.
+        Ok(Err(HandshakeFailure { error: HandshakeError::Silent, .. })) => None,
+        Ok(Err(HandshakeFailure { error, mut stream })) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            let status = if matches!(error, HandshakeError::PlainHttp) {
+                let _ = stream.write_all(PLAIN_HTTP_ANSWER).await;
+                Some(http::StatusCode::BAD_REQUEST)
+            } else {
+                None
+            };
+            record(error.cause(), status);
+            linger(&RefCell::new(stream), worker).await;
+            None
+        }
+        Err(_) => {
+            record("tls: the handshake did not end within timeouts.header", None);
+            None
+        }
+    }
+}

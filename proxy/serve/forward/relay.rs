@@ -1,0 +1,309 @@
+//! Moving one request to an upstream and its response back, both at once: a response may come before the request has ended.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::response::{self, Expected, UpstreamHead};
+use super::tunnel::Tunnel;
+use crate::http::request::Method;
+use crate::serve::deadline::Deadline;
+use crate::serve::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
+use crate::serve::finish::finish;
+use crate::serve::handler::context;
+use crate::serve::http1::body::{BodyError, BodyReader, Piece};
+use crate::serve::http1::framing::Framing;
+use crate::serve::http1::inbound::{FillError, Inbound, Room};
+use crate::serve::http1::outbound::write_all;
+use crate::serve::live::{Live, LiveRoute};
+use crate::serve::worker::Worker;
+use crate::upstream::Connection;
+
+/// Interim responses that are read before a final one must come.
+const INTERIM_MAX: usize = 16;
+
+/// What a relay works with.
+pub(super) struct Relay<'a> {
+    pub(super) route: &'a LiveRoute,
+    pub(super) live: &'a Live,
+    pub(super) worker: &'a Worker,
+    /// The head for the upstream.
+    pub(super) request: &'a [u8],
+    pub(super) upgrade: bool,
+}
+
+/// What became of it.
+pub(super) enum Relayed {
+    /// The response is with the client; the connection, if it can be used again.
+    Done(Option<Connection>),
+    /// The upstream switched protocols and the client knows.
+    Upgraded(Tunnel),
+}
+
+/// Why there is no whole response. When it had begun, the client has part of it.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The upstream closed before a byte of a response.
+    NoResponse(String),
+    /// The upstream's response is malformed or ended early.
+    BadResponse(String),
+    /// The upstream took too long.
+    TimedOut(&'static str),
+    /// The client's body failed.
+    RequestBody(BodyError),
+    /// The client does not take the response.
+    Client(io::Error),
+}
+
+/// Why the request could not be sent whole.
+enum SendError {
+    Upstream,
+    Body(BodyError),
+}
+
+impl Relay<'_> {
+    /// Relays one exchange over one connection.
+    pub(super) async fn run<B: RequestBody, R: Responder>(&self, exchange: &mut Exchange<'_, B, R>, connection: Connection) -> Result<Relayed, Failure> {
+        let stream = RefCell::new(connection);
+        let mut inbound = self.worker.inbounds.take();
+        let is_sent = Cell::new(false);
+        let result = self.exchange_bytes(exchange, &stream, &mut inbound, &is_sent).await;
+        let result = match result {
+            Ok(Response::Whole { keep_alive }) => {
+                // Stray bytes behind a response must never meet the next request.
+                let reusable = keep_alive && is_sent.get() && inbound.is_empty();
+                Ok(Relayed::Done(reusable.then(|| stream.into_inner())))
+            }
+            Ok(Response::Switched) => Ok(Relayed::Upgraded(Tunnel::new(stream.into_inner(), inbound.filled().to_vec()))),
+            Err(failure) => Err(failure),
+        };
+        inbound.clear();
+        self.worker.inbounds.give(inbound);
+        result
+    }
+
+    /// Runs both directions until the response is whole, or nothing can be done.
+    async fn exchange_bytes<B: RequestBody, R: Responder>(
+        &self,
+        exchange: &mut Exchange<'_, B, R>,
+        stream: &RefCell<Connection>,
+        inbound: &mut Inbound,
+        is_sent: &Cell<bool>,
+    ) -> Result<Response, Failure> {
+        let context = context(self.live, exchange, self.worker);
+        let is_head = exchange.head.method() == Method::Head;
+        let body = &mut exchange.body;
+        let responder = &mut exchange.responder;
+        let mut send = pin!(self.send(stream, body, is_sent));
+        let mut receive = pin!(async {
+            let mut deadline = Deadline::default();
+            let head = self.receive_head(stream, inbound, (responder, is_head), (&mut deadline, is_sent)).await?;
+            let keep_alive = head.keep_alive;
+            let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
+            let framing = head.framing;
+            let idle = if head.is_event_stream { self.live.plan().timeouts.stream } else { self.live.plan().timeouts.idle };
+            let mut response = response_head(head, is_head);
+            finish(&mut response, &self.route.policy, &context);
+            if is_switch {
+                responder.upgrade(&response).await.map_err(Failure::Client)?;
+                return Ok(Response::Switched);
+            }
+            let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle);
+            relay_content(&mut reader, responder, &response).await?;
+            Ok(Response::Whole { keep_alive })
+        });
+        let mut sending = true;
+        poll_fn(|cx| {
+            if sending && let Poll::Ready(result) = send.as_mut().poll(cx) {
+                sending = false;
+                if let Err(SendError::Body(error)) = result {
+                    return Poll::Ready(Err(Failure::RequestBody(error)));
+                }
+                // An upstream that does not take the request may have answered already: its response decides.
+            }
+            receive.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Sends head and body.
+    async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, is_sent: &Cell<bool>) -> Result<(), SendError> {
+        let mut deadline = Deadline::default();
+        let idle = self.live.plan().timeouts.response;
+        let length = body.length();
+        let mut head = self.request;
+        if length == BodyLength::Empty || !body.has_buffered() {
+            write_all(stream, [head, &[], &[], &[]], &mut deadline, idle).await.map_err(|_| SendError::Upstream)?;
+            head = &[];
+        }
+        while length != BodyLength::Empty {
+            let piece = body.next().await.map_err(SendError::Body)?;
+            write_piece(stream, head, piece, length, (&mut deadline, idle)).await.map_err(|_| SendError::Upstream)?;
+            head = &[];
+            if piece.is_last {
+                break;
+            }
+        }
+        is_sent.set(true);
+        Ok(())
+    }
+
+    /// Reads the head of the final response, and passes interim ones on.
+    async fn receive_head<R: Responder>(
+        &self,
+        stream: &RefCell<Connection>,
+        inbound: &mut Inbound,
+        (responder, is_head): (&mut R, bool),
+        (deadline, is_sent): (&mut Deadline, &Cell<bool>),
+    ) -> Result<UpstreamHead, Failure> {
+        let expected = Expected { policy: &self.route.policy, is_head };
+        for _ in 0..INTERIM_MAX {
+            let end = self.find_head(stream, inbound, deadline, is_sent).await?;
+            let bytes = inbound.filled().get(..end).unwrap_or_default();
+            let head = response::parse(bytes, expected).map_err(|cause| Failure::BadResponse(cause.to_owned()))?;
+            inbound.consume(end);
+            match head.status {
+                StatusCode::SWITCHING_PROTOCOLS if self.upgrade => return Ok(head),
+                StatusCode::SWITCHING_PROTOCOLS => return Err(Failure::BadResponse("a 101 that nobody asked for".to_owned())),
+                // The client got its own 100 when its body was first read.
+                StatusCode::CONTINUE => {}
+                status if status.is_informational() => responder.interim(status, &head.lines).await.map_err(Failure::Client)?,
+                _ => return Ok(head),
+            }
+        }
+        Err(Failure::BadResponse("too many interim responses".to_owned()))
+    }
+
+    /// Reads until a head is complete; gives its length.
+    async fn find_head(
+        &self,
+        stream: &RefCell<Connection>,
+        inbound: &mut Inbound,
+        deadline: &mut Deadline,
+        is_sent: &Cell<bool>,
+    ) -> Result<usize, Failure> {
+        loop {
+            if let Some(end) = response::find_end(inbound.filled()) {
+                return Ok(end);
+            }
+            if inbound.len() > response::HEAD_BYTES_MAX {
+                let name = longest_field(inbound.filled());
+                return Err(Failure::BadResponse(format!("the response head exceeds {} bytes ({name})", response::HEAD_BYTES_MAX)));
+            }
+            let filled = fill_after_request(stream, inbound, (deadline, self.live.plan().timeouts.response), is_sent).await;
+            match filled {
+                Ok(0) if inbound.is_empty() => return Err(Failure::NoResponse("closed without a response".to_owned())),
+                Ok(0) => return Err(Failure::BadResponse("closed inside the response head".to_owned())),
+                Ok(_) => {}
+                Err(FillError::TimedOut) => return Err(Failure::TimedOut("no response within timeouts.response")),
+                Err(FillError::Io(error)) if inbound.is_empty() => return Err(Failure::NoResponse(error.to_string())),
+                Err(FillError::Io(error)) => return Err(Failure::BadResponse(error.to_string())),
+            }
+        }
+    }
+}
+
+/// What came back.
+enum Response {
+    Whole { keep_alive: bool },
+    Switched,
+}
+
+/// Reads once. The deadline runs from the end of the request: an upload may take its time.
+async fn fill_after_request(
+    stream: &RefCell<Connection>,
+    inbound: &mut Inbound,
+    (deadline, limit): (&mut Deadline, Duration),
+    is_sent: &Cell<bool>,
+) -> Result<usize, FillError> {
+    let mut running = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = inbound.poll_fill(cx, stream, Room::Head) {
+            return Poll::Ready(result.map_err(FillError::Io));
+        }
+        if !is_sent.get() {
+            return Poll::Pending;
+        }
+        if !running {
+            deadline.set(limit);
+            running = true;
+        }
+        deadline.poll_passed(cx).map(|()| Err(FillError::TimedOut))
+    })
+    .await
+}
+
+/// Writes a piece of a request body, behind the head if that is still to be sent.
+async fn write_piece(
+    stream: &RefCell<Connection>,
+    head: &[u8],
+    piece: Piece<'_>,
+    length: BodyLength,
+    (deadline, idle): (&mut Deadline, Duration),
+) -> io::Result<()> {
+    if length != BodyLength::Unknown {
+        return write_all(stream, [head, piece.data, &[], &[]], deadline, idle).await;
+    }
+    let size = if piece.data.is_empty() { String::new() } else { format!("{:x}\r\n", piece.data.len()) };
+    let data_end: &[u8] = if piece.data.is_empty() { b"" } else { b"\r\n" };
+    let end = if piece.is_last { [data_end, b"0\r\n", piece.trailers, b"\r\n"].concat() } else { data_end.to_vec() };
+    write_all(stream, [head, size.as_bytes(), piece.data, &end], deadline, idle).await
+}
+
+fn response_head(head: UpstreamHead, is_head: bool) -> ResponseHead<'static> {
+    let length = match (head.status, head.framing) {
+        (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => ContentLength::None,
+        (_, Framing::Length(length)) => ContentLength::Known(length),
+        (_, Framing::Empty) if is_head => head.stated_length.map_or(ContentLength::Unknown, ContentLength::Known),
+        (_, Framing::Empty) => ContentLength::Known(0),
+        (_, Framing::Chunked | Framing::UntilClose) => ContentLength::Unknown,
+    };
+    let mut response = ResponseHead::new(head.status, None, length);
+    response.lines = head.lines;
+    response.has_date = head.has_date;
+    response
+}
+
+/// Sends the response: its head together with what has come of the content, then piece by piece, each flushed.
+async fn relay_content<R: Responder>(
+    reader: &mut BodyReader<'_, Connection>,
+    responder: &mut R,
+    response: &ResponseHead<'_>,
+) -> Result<(), Failure> {
+    let mut is_last = if reader.is_done() || reader.has_buffered() {
+        let piece = reader.next().await.map_err(content_failure)?;
+        responder.begin(response, piece).await.map_err(Failure::Client)?;
+        piece.is_last
+    } else {
+        responder.begin(response, Piece::NOTHING).await.map_err(Failure::Client)?;
+        false
+    };
+    while !is_last {
+        let piece = reader.next().await.map_err(content_failure)?;
+        responder.write(piece).await.map_err(Failure::Client)?;
+        is_last = piece.is_last;
+    }
+    Ok(())
+}
+
+fn content_failure(error: BodyError) -> Failure {
+    match error {
+        BodyError::TimedOut => Failure::TimedOut("nothing more of the response came within timeouts.idle"),
+        BodyError::Truncated => Failure::BadResponse("the response ended early".to_owned()),
+        BodyError::Malformed(cause) => Failure::BadResponse(format!("malformed response body: {cause}")),
+        BodyError::TooLarge | BodyError::Io(_) => Failure::BadResponse(error.cause()),
+    }
+}
+
+/// The name and size of the longest line, for whoever must find out which cookie it was.
+fn longest_field(bytes: &[u8]) -> String {
+    let longest = bytes.split(|&byte| byte == b'\n').max_by_key(|line| line.len()).unwrap_or_default();
+    let name = longest.split(|&byte| byte == b':').next().unwrap_or_default();
+    let name: Vec<u8> = name.iter().copied().take(64).collect();
+    format!("{} has {} bytes", String::from_utf8_lossy(&name), longest.len())
+}

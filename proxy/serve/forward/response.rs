@@ -1,0 +1,172 @@
+//! Reading the head of an upstream's response, as strictly as a request's: what is ambiguous here could be used to answer another client.
+
+use std::mem::MaybeUninit;
+
+use http::StatusCode;
+
+use crate::http::hop;
+use crate::http::request::Known;
+use crate::plan::ResponsePolicy;
+use crate::serve::exchange::push_line;
+use crate::serve::http1::framing::{Framing, FramingFields};
+
+/// Bytes of a response head: large cookies and tokens are no error (`product.md`, trap 11).
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Fields of a response head.
+const FIELDS_MAX: usize = 512;
+
+/// The head of a response, ready to be sent on.
+#[derive(Debug)]
+pub(super) struct UpstreamHead {
+    pub(super) status: StatusCode,
+    /// What goes on to the client, as lines; the policy is applied.
+    pub(super) lines: Vec<u8>,
+    pub(super) framing: Framing,
+    /// The length that a GET would have, of an answer to HEAD.
+    pub(super) stated_length: Option<u64>,
+    /// The server keeps the connection.
+    pub(super) keep_alive: bool,
+    /// A stream of events: no idle limit.
+    pub(super) is_event_stream: bool,
+    pub(super) has_date: bool,
+}
+
+/// What the reading depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub(super) policy: &'a ResponsePolicy,
+    /// The request was a HEAD: no body whatever the head says.
+    pub(super) is_head: bool,
+}
+
+/// Looks for a complete head: its length, if it is there.
+pub(super) fn find_end(bytes: &[u8]) -> Option<usize> {
+    let mut line_start = 0;
+    for newline in memchr::memchr_iter(b'\n', bytes) {
+        if line_start > 0 && matches!(bytes.get(line_start..newline), Some([] | [b'\r'])) {
+            return Some(newline + 1);
+        }
+        line_start = newline + 1;
+    }
+    None
+}
+
+/// Reads a complete head.
+///
+/// # Errors
+/// The cause, for the log.
+pub(super) fn parse(bytes: &[u8], expected: Expected<'_>) -> Result<UpstreamHead, &'static str> {
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err("an empty line inside the response head"),
+        Err(httparse::Error::TooManyHeaders) => return Err("too many fields in the response head"),
+        Err(_) => return Err("malformed response head"),
+    }
+    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("malformed status")?;
+    let mut reading = Reading::new(response.headers, expected.policy, status);
+    for field in response.headers.iter() {
+        reading.take(field.name.as_bytes(), field.value.trim_ascii())?;
+    }
+    reading.finish(status, response.version == Some(1), expected)
+}
+
+/// The fields while they are sorted.
+struct Reading<'a> {
+    policy: &'a ResponsePolicy,
+    /// All `Connection` values.
+    connection: Vec<&'a [u8]>,
+    keeps_upgrade: bool,
+    lines: Vec<u8>,
+    framing: FramingFields,
+    stated_length: Option<u64>,
+    defaults_present: u32,
+    is_event_stream: bool,
+    has_date: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn new(fields: &'a [httparse::Header<'a>], policy: &'a ResponsePolicy, status: StatusCode) -> Self {
+        let connection = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection")).map(|field| field.value).collect();
+        Self {
+            policy,
+            connection,
+            keeps_upgrade: status == StatusCode::SWITCHING_PROTOCOLS,
+            lines: Vec::with_capacity(512),
+            framing: FramingFields::default(),
+            stated_length: None,
+            defaults_present: 0,
+            is_event_stream: false,
+            has_date: false,
+        }
+    }
+
+    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), &'static str> {
+        match Known::from_name(name) {
+            Some(Known::ContentLength) => {
+                self.framing.content_length(value);
+                self.stated_length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+                return Ok(());
+            }
+            Some(Known::TransferEncoding) => {
+                self.framing.transfer_encoding(value);
+                return Ok(());
+            }
+            Some(Known::Upgrade) if self.keeps_upgrade => {}
+            Some(known) if known.is_hop_by_hop() => return Ok(()),
+            _ => {}
+        }
+        if self.names_connection(name) && !(self.keeps_upgrade && name.eq_ignore_ascii_case(b"upgrade")) {
+            return Ok(());
+        }
+        if name.eq_ignore_ascii_case(b"content-type") {
+            let media_type = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+            self.is_event_stream = media_type.eq_ignore_ascii_case(b"text/event-stream");
+        }
+        if self.policy.overrides(name) {
+            return Ok(());
+        }
+        self.has_date |= name.eq_ignore_ascii_case(b"date");
+        if let Some(index) = self.policy.defaults.iter().position(|(known, _)| known.as_str().as_bytes().eq_ignore_ascii_case(name)) {
+            self.defaults_present |= 1 << index.min(31);
+        }
+        push_line(&mut self.lines, name, value);
+        Ok(())
+    }
+
+    fn names_connection(&self, name: &[u8]) -> bool {
+        self.connection.iter().any(|value| hop::members(value).any(|member| member.eq_ignore_ascii_case(name)))
+    }
+
+    fn finish(mut self, status: StatusCode, is_http11: bool, expected: Expected<'_>) -> Result<UpstreamHead, &'static str> {
+        if !status.is_informational() {
+            for (index, (name, value)) in self.policy.defaults.iter().enumerate() {
+                if self.defaults_present & (1 << index.min(31)) == 0 {
+                    push_line(&mut self.lines, name.as_str().as_bytes(), value.as_bytes());
+                }
+            }
+            for (name, value) in &self.policy.set {
+                push_line(&mut self.lines, name.as_str().as_bytes(), value.as_bytes());
+            }
+        }
+        let framing = self.framing.resolve().map_err(|error| error.cause())?;
+        let bodiless = expected.is_head || status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        // RFC 9112 §6.3: no length and no coding means until the connection closes.
+        let framing = if bodiless { Framing::Empty } else { framing.unwrap_or(Framing::UntilClose) };
+        if framing == Framing::Chunked && !is_http11 {
+            return Err("Transfer-Encoding in an HTTP/1.0 response");
+        }
+        let keep_alive = if is_http11 { !self.names_connection(b"close") } else { self.names_connection(b"keep-alive") };
+        Ok(UpstreamHead {
+            status,
+            lines: self.lines,
+            framing,
+            stated_length: self.stated_length,
+            keep_alive: keep_alive && framing != Framing::UntilClose,
+            is_event_stream: self.is_event_stream,
+            has_date: self.has_date,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! One worker: a thread with its own runtime, its own connections and nothing that another worker could hold a lock on.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::clock::Clock;
+use super::exchange::Sent;
+use super::forward::UpstreamReport;
+use super::http1::buffers::Buffers;
+use super::http1::inbound::Inbound;
+use super::live::Live;
+use super::pool::Pool;
+use crate::http::request::{Known, RequestHead, Version};
+use crate::telemetry::{Record, Recorder, UpstreamRecord};
+use crate::upstream::Connector;
+
+/// Bytes that are read at once where no buffer is kept: idle connections and tunnels.
+const SCRATCH_BYTES: usize = 32 * 1024;
+
+/// What the tasks of one thread share.
+pub(crate) struct Worker {
+    live: Arc<Live>,
+    pub(crate) connector: Connector,
+    recorder: Option<Recorder>,
+    pub(crate) clock: Clock,
+    /// Cancelled when no new request is to be taken.
+    pub(crate) draining: CancellationToken,
+    /// Connections that are open.
+    pub(crate) open: Cell<usize>,
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) buffers: Pool<Box<Buffers>>,
+    pub(crate) inbounds: Pool<Inbound>,
+    pub(crate) vectors: Pool<Vec<u8>>,
+}
+
+/// What is to be recorded of a request beside its head.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) sent: Sent,
+    pub(crate) cause: Option<Cow<'static, str>>,
+    pub(crate) upstream: Option<UpstreamReport>,
+    /// Bytes of the request, as far as they are known.
+    pub(crate) request_bytes: u64,
+}
+
+impl Worker {
+    /// A worker without connections.
+    pub(crate) fn new(live: Arc<Live>, recorder: Option<Recorder>, draining: CancellationToken) -> Rc<Self> {
+        let connector = Connector::new(live.plan().timeouts.connect);
+        Rc::new(Self {
+            live,
+            connector,
+            recorder,
+            clock: Clock::new(),
+            draining,
+            open: Cell::new(0),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+            buffers: Pool::default(),
+            inbounds: Pool::default(),
+            vectors: Pool::default(),
+        })
+    }
+
+    /// What serves now.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Writes the access record of one request.
+    pub(crate) fn record(&self, client: &Client, head: &RequestHead, tally: &Tally, started: Instant) {
+        let duration = started.elapsed();
+        if let Some(cause) = tally.cause.as_deref() {
+            tracing::debug!(cause, target = %String::from_utf8_lossy(head.target()), "request failed");
+        }
+        let Some(recorder) = &self.recorder else { return };
+        let upstream = tally.upstream.and_then(|report| {
+            let server = self.live.server(report.server)?;
+            Some(UpstreamRecord { address: server.name(), duration: report.duration })
+        });
+        let version = match head.version() {
+            _ if head.method_token().is_empty() => None,
+            Version::Http10 => Some(http::Version::HTTP_10),
+            Version::Http11 => Some(http::Version::HTTP_11),
+            Version::Http2 => Some(http::Version::HTTP_2),
+        };
+        recorder.record(&Record {
+            time: SystemTime::now(),
+            client: client.address.map(|address| address.ip().to_canonical()),
+            method: head.method_token(),
+            target: head.target(),
+            version,
+            scheme: client.scheme,
+            host: head.authority(),
+            status: tally.sent.status.map_or(0, |status| status.as_u16()),
+            body_bytes: tally.sent.body_bytes,
+            request_bytes: tally.request_bytes,
+            duration,
+            referer: head.value(Known::Referer),
+            user_agent: head.value(Known::UserAgent),
+            upstream,
+            cause: tally.cause.as_deref(),
+        });
+    }
+
+    /// Hands lines over that have waited long enough; called by a timer.
+    pub(crate) fn flush_log(&self, now: std::time::Instant) {
+        if let Some(recorder) = &self.recorder {
+            recorder.flush_if_due(now);
+        }
+    }
+
+    /// Hands all lines over.
+    pub(crate) fn flush_log_now(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.flush();
+        }
+    }
+}
+
+/// Counts a connection while it is open.
+pub(crate) struct OpenGuard(Rc<Worker>);
+
+impl OpenGuard {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.open.set(worker.open.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
+/// Reads and throws away what a client still sends, so that closing does not reset the connection under our last words.
+pub(crate) const LINGER_MAX: Duration = Duration::from_secs(10);
