@@ -14,7 +14,7 @@ use super::config::{self, Settings, TlsError};
 use super::handshake_error::{HandshakeError, HandshakeFailure};
 use super::hello;
 use super::resolver::Resolver;
-use super::stream::{ENCRYPTED_BYTES_MAX, TlsStream};
+use super::stream::{TlsStream, WRITE_BYTES_MIN};
 
 /// Accepts TLS connections. One for all cores: clones share the certificate and the keys of the session tickets.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Acceptor {
             return Err(HandshakeFailure { error: HandshakeError::UnknownName(name), stream });
         }
         StartHandshake::from_parts(accepted, stream)
-            .into_stream_with(Arc::clone(&self.config), |connection| connection.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX)))
+            .into_stream_with(Arc::clone(&self.config), |connection| connection.set_buffer_limit(Some(WRITE_BYTES_MIN)))
             .into_fallible()
             .await
             .map(TlsStream::new)

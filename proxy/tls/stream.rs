@@ -11,8 +11,11 @@ use rustls::HandshakeKind;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server;
 
-/// How many bytes one write may encrypt before the socket must have taken them all: the most that a slow reader can make a connection hold.
-pub(super) const ENCRYPTED_BYTES_MAX: usize = 256 * 1024;
+/// How many bytes one write may encrypt on a new connection, and on one whose client reads slowly: four full records.
+pub(super) const WRITE_BYTES_MIN: usize = 64 * 1024;
+/// How many bytes one write may encrypt on a connection that takes them as fast as they come: the most that a client that stops
+/// reading makes a connection hold. The kernel holds more of such a client (`tcp_wmem`).
+pub(super) const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A protocol that ALPN chose (RFC 7301).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +35,16 @@ pub enum ProtocolVersion {
     Tls13,
 }
 
-/// A TLS connection over `S`. The size of a pointer, so that it costs nothing where a stream may be plain or encrypted.
+/// A TLS connection over `S`. The size of two pointers, so that it costs nothing where a stream may be plain or encrypted.
 #[derive(Debug)]
 pub struct TlsStream<S> {
     inner: Box<server::TlsStream<S>>,
+    write_bytes_max: usize,
 }
 
 impl<S> TlsStream<S> {
     pub(super) fn new(inner: server::TlsStream<S>) -> Self {
-        Self { inner: Box::new(inner) }
+        Self { inner: Box::new(inner), write_bytes_max: WRITE_BYTES_MIN }
     }
 
     /// What ALPN chose; `None` when the client did not use it, which is HTTP/1 (RFC 9112 §9.7).
@@ -99,6 +103,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     fn poll_drained(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.inner.get_ref().1.wants_write() { Pin::new(&mut *self.inner).poll_flush(context) } else { Poll::Ready(Ok(())) }
     }
+
+    /// Lets the next write be larger when the socket took all of this one, and smaller when it did not: large writes
+    /// save a fast client's server time, and a slow one's server memory must be bounded.
+    fn adapt(&mut self, written: usize) {
+        let connection = self.inner.get_mut().1;
+        let next = if connection.wants_write() {
+            (self.write_bytes_max / 2).max(WRITE_BYTES_MIN)
+        } else if written >= self.write_bytes_max {
+            (self.write_bytes_max * 2).min(WRITE_BYTES_MAX)
+        } else {
+            self.write_bytes_max
+        };
+        if next != self.write_bytes_max {
+            self.write_bytes_max = next;
+            connection.set_buffer_limit(Some(next));
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
@@ -121,13 +142,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncBufRead for TlsStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_drained(context))?;
-        Pin::new(&mut *self.inner).poll_write(context, buffer)
+        let written = ready!(Pin::new(&mut *self.inner).poll_write(context, buffer))?;
+        self.adapt(written);
+        Poll::Ready(Ok(written))
     }
 
     /// The slices are encrypted as if they were one: a head and the beginning of its body share a record.
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(self.poll_drained(context))?;
-        Pin::new(&mut *self.inner).poll_write_vectored(context, buffers)
+        let written = ready!(Pin::new(&mut *self.inner).poll_write_vectored(context, buffers))?;
+        self.adapt(written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -191,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_makes_a_connection_hold_a_bounded_amount() {
         let (_client, mut server) = connected(4096).await;
-        let body = vec![0; 4 * ENCRYPTED_BYTES_MAX];
+        let body = vec![0; 4 * WRITE_BYTES_MAX];
         let mut taken = 0;
         let mut context = Context::from_waker(std::task::Waker::noop());
         while let Poll::Ready(written) = Pin::new(&mut server).poll_write(&mut context, &body) {
@@ -199,7 +224,25 @@ mod tests {
         }
         let slices = [IoSlice::new(&body)];
         assert!(Pin::new(&mut server).poll_write_vectored(&mut context, &slices).is_pending());
-        assert!(taken <= ENCRYPTED_BYTES_MAX + 4096, "{taken}");
+        assert!(taken <= WRITE_BYTES_MIN + 4096, "{taken}");
+    }
+
+    #[tokio::test]
+    async fn writes_grow_while_the_client_takes_all_and_shrink_when_it_does_not() {
+        let (client, mut server) = connected(4 * WRITE_BYTES_MAX).await;
+        let body = vec![0; 2 * WRITE_BYTES_MAX];
+        let mut written = Vec::new();
+        for _ in 0..5 {
+            written.push(server.write_vectored(&[IoSlice::new(&body)]).await.unwrap());
+        }
+        assert_eq!(written, [1, 2, 4, 8, 16].map(|factor| factor * WRITE_BYTES_MIN));
+        // Nothing has been read yet: the pipe is full, and this write is left in part.
+        for _ in 0..3 {
+            written.push(server.write_vectored(&[IoSlice::new(&body)]).await.unwrap());
+        }
+        assert!(written.iter().all(|length| *length <= WRITE_BYTES_MAX), "{written:?}");
+        assert_eq!(server.write_bytes_max, WRITE_BYTES_MAX / 2);
+        drop(client);
     }
 
     #[tokio::test]
@@ -221,7 +264,7 @@ mod tests {
     async fn a_stream_and_its_handshake_are_small_in_the_task_that_holds_them() {
         let fixture = Fixture::new();
         let acceptor = fixture.acceptor(&[]);
-        assert_eq!(size_of::<TlsStream<DuplexStream>>(), size_of::<usize>());
+        assert_eq!(size_of::<TlsStream<DuplexStream>>(), 2 * size_of::<usize>());
         let (_near, far) = duplex(1);
         let future = acceptor.accept(far);
         assert!(size_of_val(&future) <= 128, "{}", size_of_val(&future));
