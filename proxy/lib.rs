@@ -3,13 +3,16 @@
 //! `proxy/README.md` has the map of the code. Imports go one way:
 //! `cli → run → {serve, process} → {assets, upstream, tls, limits, telemetry} → plan → config → http → units`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod assets;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod plan;
 pub mod process;
+pub mod run;
+pub mod serve;
 pub mod telemetry;
 pub mod tls;
 pub mod units;

@@ -34,6 +34,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         listeners,
         names: config.server.names.into_iter().map(|name| name.value).collect(),
         http: config.server.http,
+        tls_span: config.tls.as_ref().map_or_else(Span::default, |tls| tls.span),
         tls: config.tls.map(|tls| tls.value),
         https_redirect: config.server.https_redirect,
         grace: config.server.grace,

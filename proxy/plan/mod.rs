@@ -32,6 +32,8 @@ pub struct Plan {
     pub http: HttpVersions,
     /// The certificate's origin, if there is a TLS listener.
     pub tls: Option<Tls>,
+    /// Where `[tls]` was written.
+    pub tls_span: Span,
     /// Status of the redirect from plain to TLS; `None`: plain listeners serve.
     pub https_redirect: Option<StatusCode>,
     /// How long a stop waits for work in flight.

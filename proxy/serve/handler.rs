@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -114,7 +115,7 @@ const fn path_cause(error: path::PathError) -> &'static str {
 
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
-    let live = Rc::clone(worker).live();
+    let live = Arc::clone(worker.live());
     let limit = live.plan().limits.body.0;
     let decision = match exchange.body.length() {
         BodyLength::Known(length) if limit > 0 && length > limit => {

@@ -1,5 +1,7 @@
 //! A plan brought to life: files loaded, servers known, certificate ready. Built whole or not at all; read by every request, written by none.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
@@ -59,12 +61,12 @@ impl Live {
     ///
     /// # Errors
     /// Everything that is missing or cannot be read, with the place that names it.
-    pub fn build(plan: Plan, tls: Option<Acceptor>) -> Result<(Self, LoadReport), Diagnostics> {
+    pub fn build(plan: Plan, tls: Option<Acceptor>, now: SystemTime) -> Result<(Self, LoadReport), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut report = LoadReport::default();
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, now, &mut report, &mut diagnostics) {
                 routes.push(LiveRoute {
                     action,
                     policy: route.response.clone(),
@@ -135,7 +137,7 @@ impl Live {
     }
 }
 
-fn load_action(route: &plan::Route, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {
+fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {
     Some(match &route.action {
         plan::Action::NotFound => LiveAction::NotFound,
         plan::Action::Proxy { upstream, strip } => LiveAction::Forward { server: *upstream, strip: strip.clone() },
@@ -155,11 +157,12 @@ fn load_action(route: &plan::Route, report: &mut LoadReport, diagnostics: &mut D
                 spa: spa.as_ref().map(|spa| spa.value.as_str()),
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
+                now,
             };
             match Assets::load(&root.value, &options) {
                 Ok((assets, summary)) => {
                     report.files += summary.files;
-                    report.bytes += summary.bytes;
+                    report.bytes += summary.memory_bytes + summary.disk_bytes;
                     report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
                     LiveAction::Assets(Box::new(assets))
                 }

@@ -1,0 +1,14 @@
+//! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
+//!
+//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal.
+
+mod check;
+mod fatal;
+mod load;
+mod prepare;
+mod serve;
+
+pub use check::check;
+pub use fatal::Fatal;
+pub use load::{Loaded, load};
+pub use serve::serve;

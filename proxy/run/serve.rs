@@ -1,0 +1,170 @@
+//! Serving until a signal says stop.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::fatal::Fatal;
+use super::load::Loaded;
+use super::prepare::{Purpose, prepare};
+use crate::config::{Diagnostics, Source, Tls};
+use crate::plan::PlannedProcess;
+use crate::process::{Options, Spec, Supervisor};
+use crate::serve::{Bound, Live, LoadReport, Workers, bind};
+use crate::telemetry::{AccessLog, CLOSE_PATIENCE, EventFormat, EventLog};
+use crate::units::Scheme;
+
+/// Serves a loaded config until SIGTERM, SIGINT or SIGQUIT, then stops in order: no new work, work under way, processes.
+///
+/// # Errors
+/// What kept it from starting or going on.
+pub fn serve(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
+    let log = EventLog::start(loaded.plan.log_level, EventFormat::for_stderr(std::env::var("NO_COLOR").ok().as_deref()))
+        .map_err(Fatal::system("start the log"))?;
+    raise_file_limit();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(Fatal::system("make a runtime"))?;
+    let result = runtime.block_on(run(loaded, started));
+    drop(runtime);
+    log.close();
+    result
+}
+
+async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
+    let mut signals = Signals::new().map_err(Fatal::system("listen for signals"))?;
+    let Loaded { source, mut plan } = loaded;
+    let workers = worker_count();
+    let processes = std::mem::take(&mut plan.processes);
+    let bound = bind(&plan.listeners, workers, plan.timeouts.tcp_keepalive);
+    let prepared = prepare(plan, Purpose::Serve, SystemTime::now());
+    let (mut bound, mut live, report) = both(bound, prepared, &source)?;
+    live.set_https_port(bound.iter().find(|bound| bound.scheme() == Scheme::Https).and_then(|bound| bound.port));
+    let access_log = match &live.plan().access_log {
+        Some(config) => Some(AccessLog::open(config).map_err(Fatal::system("open the access log"))?),
+        None => None,
+    };
+    // Before serving, so that the first request finds them on their way (requests are held while they are not there).
+    let supervisor = start_processes(&processes);
+    let live = Arc::new(live);
+    let mut threads = Workers::start(&live, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
+    announce(&live, &bound, &report, (workers, started));
+    let result = tokio::select! {
+        name = signals.stop() => {
+            tracing::info!(signal = name, "stopping");
+            Ok(())
+        }
+        () = threads.failed() => Err(Fatal::WorkerFailed),
+    };
+    stop(threads, supervisor, &mut signals).await;
+    drop(bound);
+    if let Some(access_log) = access_log {
+        access_log.close(CLOSE_PATIENCE);
+    }
+    result
+}
+
+/// The stop: work under way first, then the processes that it needs. A second signal cuts it short.
+async fn stop(threads: Workers, supervisor: Supervisor, signals: &mut Signals) {
+    let began = Instant::now();
+    tokio::select! {
+        cut = threads.drain() => {
+            if cut > 0 {
+                tracing::warn!(connections = cut, "connections were still open when the grace ended, and were cut");
+            }
+        }
+        name = signals.stop() => tracing::warn!(signal = name, "stopping at once"),
+    }
+    supervisor.stop().await;
+    tracing::info!(ms = millis(began), "stopped");
+}
+
+/// Tells all that is wrong with the addresses and with what the plan names, together.
+fn both(
+    bound: Result<Vec<Bound>, Diagnostics>,
+    prepared: Result<(Live, LoadReport), Diagnostics>,
+    source: &Source,
+) -> Result<(Vec<Bound>, Live, LoadReport), Fatal> {
+    let mut diagnostics = Diagnostics::default();
+    match (bound, prepared) {
+        (Ok(bound), Ok((live, report))) => return Ok((bound, live, report)),
+        (bound, prepared) => {
+            for diagnostic in bound.err().into_iter().chain(prepared.err()).flat_map(|found| found.0) {
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    Err(Fatal::diagnostics(&diagnostics, source))
+}
+
+fn start_processes(processes: &[PlannedProcess]) -> Supervisor {
+    let specs = processes.iter().map(|planned| Spec::new(&planned.process, planned.ready.clone(), std::env::vars_os())).collect();
+    Supervisor::start(specs, Options::default())
+}
+
+fn announce(live: &Live, bound: &[Bound], report: &LoadReport, (workers, started): (usize, Instant)) {
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
+    for listener in bound {
+        tracing::info!(address = %listener.shown, "listening");
+    }
+    let port = |scheme| bound.iter().find(|bound| bound.scheme() == scheme).and_then(|bound| bound.port);
+    if matches!(live.plan().tls, Some(Tls::Dev))
+        && let Some(port) = port(Scheme::Https)
+    {
+        tracing::info!("open https://localhost:{port} (browsers trust it once they trust certs/ca.pem)");
+    }
+    tracing::info!(workers, files = report.files, bytes = report.bytes, ms = millis(started), "serving");
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One worker for each core that we may use: affinity and the CPU quota of a container count.
+fn worker_count() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Every connection is a file: takes what the system lets us have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// The signals that Transom knows.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hangup: Signal,
+    user1: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// The next signal that asks to stop.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "TERM",
+                _ = self.interrupt.recv() => return "INT",
+                _ = self.quit.recv() => return "QUIT",
+                // Untaken, these would end the process, which is the last thing that who sends them wants.
+                _ = self.hangup.recv() => tracing::warn!("HUP: this version cannot reload; restart to apply a new config"),
+                _ = self.user1.recv() => tracing::warn!("USR1: this version cannot reopen logs; log to stdout, or rotate by copying"),
+            }
+        }
+    }
+}

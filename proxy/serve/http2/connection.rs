@@ -1,0 +1,149 @@
+//! An HTTP/2 connection: takes streams in and gives each a task; ends when it has been idle, or when the server stops and its streams are done.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::{Builder, Connection, SendResponse};
+use http::Request;
+use tokio::time::Instant;
+
+use super::body::Http2Body;
+use super::coalesce::Coalesce;
+use super::head;
+use super::respond::Http2Responder;
+use crate::http::request::{Known, Method, RequestHead};
+use crate::serve::client::Client;
+use crate::serve::connection::Transport;
+use crate::serve::deadline::Deadline;
+use crate::serve::exchange::{Exchange, Responder};
+use crate::serve::handler::{Handled, handle, refuse};
+use crate::serve::worker::{Tally, Worker};
+use crate::tls::TlsStream;
+
+/// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
+const STREAMS_MAX: u32 = 128;
+/// Window of a stream: an upload over a path of 50 ms gets 40 Mbit/s of it.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// Window of a connection: what all its uploads together may have in flight.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Data that waits in one stream for the client's window.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
+    let timeouts = worker.live().plan().timeouts;
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .max_header_list_size(header_list_bytes(worker));
+    let handshake = builder.handshake::<_, Bytes>(Coalesce::new(stream));
+    let result = if timeouts.header.is_zero() { Ok(handshake.await) } else { tokio::time::timeout(timeouts.header, handshake).await };
+    match result {
+        Ok(Ok(connection)) => take_streams(connection, &Rc::new(client.clone()), worker).await,
+        Ok(Err(error)) => tracing::debug!(%error, "HTTP/2 preface failed"),
+        Err(_) => tracing::debug!("no HTTP/2 preface within timeouts.header"),
+    }
+}
+
+/// A list that is longer than we answer with 431 is refused by the connection itself; between the two is room to say so.
+fn header_list_bytes(worker: &Worker) -> u32 {
+    u32::try_from(worker.live().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
+}
+
+/// Drives the connection. Everything that its streams send goes out here.
+async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStream<S>>, Bytes>, client: &Rc<Client>, worker: &Rc<Worker>) {
+    let timeouts = worker.live().plan().timeouts;
+    let open = Rc::new(Cell::new(0_usize));
+    let mut idle = Deadline::default();
+    idle.set(timeouts.header);
+    let mut draining = pin!(worker.draining.cancelled());
+    let mut is_closing = false;
+    let mut was_busy = false;
+    poll_fn(|cx| {
+        loop {
+            match connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    let stream = StreamGuard::new(&open);
+                    tokio::task::spawn_local(answer(request, respond, Rc::clone(client), Rc::clone(worker), stream));
+                    was_busy = true;
+                    continue;
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(%error, "HTTP/2 connection failed");
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            if !is_closing && draining.as_mut().poll(cx).is_ready() {
+                is_closing = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+            if open.get() > 0 {
+                was_busy = true;
+                return Poll::Pending;
+            }
+            if was_busy {
+                was_busy = false;
+                idle.set(timeouts.keepalive);
+            }
+            if idle.poll_passed(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if is_closing {
+                return Poll::Ready(());
+            }
+            // GOAWAY, and a while for the client to take it (RFC 9113 §6.8).
+            is_closing = true;
+            idle.set(timeouts.header);
+            connection.graceful_shutdown();
+        }
+    })
+    .await;
+}
+
+/// Counts a stream while it is open.
+struct StreamGuard(Rc<Cell<usize>>);
+
+impl StreamGuard {
+    fn new(open: &Rc<Cell<usize>>) -> Self {
+        open.set(open.get() + 1);
+        Self(Rc::clone(open))
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// Answers one stream.
+async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, client: Rc<Client>, worker: Rc<Worker>, _guard: StreamGuard) {
+    let started = Instant::now();
+    let live = std::sync::Arc::clone(worker.live());
+    let plan = live.plan();
+    let mut head = RequestHead::default();
+    let refusal = head::read(&request, &mut head, &plan.limits).err();
+    let content_length = head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
+    let idle = plan.timeouts.body_idle;
+    let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
+    let responder = Http2Responder::new(respond, head.method() == Method::Head, idle);
+    let mut exchange = Exchange { head: &head, client: &client, body, responder };
+    let handled = match refusal {
+        None => handle(&mut exchange, &worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
+    };
+    let sent = exchange.responder.sent();
+    let Handled { cause, upstream, tunnel: _ } = handled;
+    worker.record(&client, &head, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+}

@@ -1,0 +1,28 @@
+//! Serving: from an accepted connection to a recorded response.
+//!
+//! `listener` accepts, `connection` finds the protocol, `http1` and `http2` make an `Exchange` of each request, `handler` decides, `forward` sends on,
+//! `finish` dresses every response, `worker` records it. `live` is what all of it reads.
+
+mod client;
+mod clock;
+mod connection;
+mod deadline;
+mod exchange;
+mod file;
+mod finish;
+mod forward;
+mod handler;
+mod http1;
+mod http2;
+mod inherited;
+mod listener;
+mod live;
+mod pool;
+mod redirect;
+mod refusal;
+mod worker;
+mod workers;
+
+pub use listener::{Bound, bind};
+pub use live::{Live, LoadReport};
+pub use workers::{Stopped, Workers};

@@ -1,0 +1,135 @@
+//! The worker threads: one a core, each with a runtime of its own; started together, drained together.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::listener::{Bound, Share, take_share};
+use super::live::Live;
+use super::worker::Worker;
+use crate::telemetry::{AccessLog, FLUSH_TICK, Recorder};
+
+/// How often a draining worker looks whether its connections have ended.
+const DRAIN_TICK: Duration = Duration::from_millis(5);
+
+/// The running workers.
+pub struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    draining: CancellationToken,
+    stopped: mpsc::Receiver<Stopped>,
+}
+
+/// What a worker says when it has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopped {
+    /// Connections that were still open when the grace ended.
+    pub cut: usize,
+}
+
+impl Workers {
+    /// Starts `count` workers on their shares of the bound listeners.
+    ///
+    /// # Errors
+    /// When a thread or a runtime cannot be made.
+    pub fn start(live: &Arc<Live>, bound: &mut [Bound], access_log: Option<&AccessLog>, count: usize) -> io::Result<Self> {
+        let draining = CancellationToken::new();
+        let (sender, stopped) = mpsc::channel(count.max(1));
+        let mut threads = Vec::with_capacity(count);
+        for index in 0..count {
+            let seat = Seat {
+                live: Arc::clone(live),
+                shares: take_share(bound),
+                recorder: access_log.map(AccessLog::handle),
+                draining: draining.clone(),
+                stopped: sender.clone(),
+            };
+            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || seat.work())?);
+        }
+        Ok(Self { threads, draining, stopped })
+    }
+
+    /// Takes no new connection and no new request, and waits until all that was under way has ended or `live`'s grace has passed. Returns the
+    /// number of connections that were cut.
+    pub async fn drain(mut self) -> usize {
+        self.draining.cancel();
+        let mut cut = 0;
+        for _ in 0..self.threads.len() {
+            match self.stopped.recv().await {
+                Some(stopped) => cut += stopped.cut,
+                None => break,
+            }
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker panicked");
+            }
+        }
+        cut
+    }
+
+    /// Ready when a worker ended though nobody asked it to.
+    pub async fn failed(&mut self) {
+        let _ = self.stopped.recv().await;
+    }
+}
+
+/// What a worker thread is started with.
+struct Seat {
+    live: Arc<Live>,
+    shares: Vec<Share>,
+    recorder: Option<Recorder>,
+    draining: CancellationToken,
+    stopped: mpsc::Sender<Stopped>,
+}
+
+impl Seat {
+    fn work(self) {
+        let Self { live, shares, recorder, draining, stopped } = self;
+        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "a worker cannot make its runtime");
+                return;
+            }
+        };
+        let worker = Worker::new(live, recorder, draining);
+        let cut = runtime.block_on(work(Rc::clone(&worker), shares));
+        drop(runtime);
+        worker.flush_log_now();
+        drop(worker);
+        let _ = stopped.blocking_send(Stopped { cut });
+    }
+}
+
+/// Serves until the drain is over; gives the number of connections that are still open.
+async fn work(worker: Rc<Worker>, shares: Vec<Share>) -> usize {
+    for share in shares {
+        let worker = Rc::clone(&worker);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = share.accept_all(worker).await {
+                tracing::error!(%error, "a listener cannot be served");
+            }
+        });
+    }
+    let flusher = Rc::clone(&worker);
+    tokio::task::spawn_local(async move {
+        let mut tick = tokio::time::interval(FLUSH_TICK);
+        loop {
+            let now = tick.tick().await;
+            flusher.flush_log(now.into_std());
+        }
+    });
+    worker.draining.cancelled().await;
+    let deadline = Instant::now() + worker.live().plan().grace;
+    while worker.open.get() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(DRAIN_TICK).await;
+    }
+    worker.open.get()
+}
