@@ -1,0 +1,128 @@
+//! What can go wrong while a folder is loaded: errors that end the load, and warnings that do not.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::walk::FILES_MAX;
+
+/// What a load took in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files that are served, coded siblings included.
+    pub files: usize,
+    /// Bytes of their contents in memory, identical contents counted once.
+    pub memory_bytes: u64,
+    /// Bytes of the files that stay on disk.
+    pub disk_bytes: u64,
+    /// What was left out, in the order of the paths.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something in the folder that is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is about.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: WarningReason,
+}
+
+/// Why something is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WarningReason {
+    /// A symbolic link to something that is not in the root.
+    LinkLeavesRoot,
+    /// A symbolic link to nothing, or to what may not be looked at.
+    LinkBroken,
+    /// A symbolic link to a folder that it lies in.
+    LinkLoops,
+    /// A device, a FIFO or a socket.
+    NotAFile,
+    /// A control character in the name: no request can ask for it.
+    UnaskableName,
+    /// A coded sibling without a byte.
+    CodedEmpty,
+    /// A coded sibling that cannot be read.
+    CodedUnreadable(String),
+    /// A `.gz` sibling that is not in the gzip format.
+    CodedNotGzip,
+    /// A `.gz` sibling that was made from other bytes than the file has now.
+    CodedLengthDiffers {
+        /// The length of the original modulo 2³², as the sibling says (RFC 1952 §2.3.1, ISIZE).
+        says: u32,
+        /// The length of the file.
+        file: u64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} is not served: ", self.path.display())?;
+        match &self.reason {
+            WarningReason::LinkLeavesRoot => out.write_str("a symbolic link that leaves the root"),
+            WarningReason::LinkBroken => out.write_str("a symbolic link to nothing that can be reached"),
+            WarningReason::LinkLoops => out.write_str("a symbolic link to a folder that it lies in"),
+            WarningReason::NotAFile => out.write_str("neither a file nor a folder"),
+            WarningReason::UnaskableName => out.write_str("its name has a control character, which no request may have"),
+            WarningReason::CodedEmpty => out.write_str("empty, so it cannot be a coded form of its base file"),
+            WarningReason::CodedUnreadable(error) => write!(out, "cannot be read ({error}); its base file is served without it"),
+            WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),
+            WarningReason::CodedLengthDiffers { says, file } => {
+                write!(out, "made from {says} bytes where its base file has {file}; compress the file again")
+            }
+        }
+    }
+}
+
+/// Why a folder cannot be served.
+#[derive(Debug)]
+pub struct LoadError {
+    /// The path at which the load ended.
+    pub path: PathBuf,
+    /// What went wrong there.
+    pub problem: LoadProblem,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub enum LoadProblem {
+    /// The root, or something in it, cannot be read.
+    Unreadable(io::Error),
+    /// The root is not a folder.
+    NotAFolder,
+    /// More files and folders than [`FILES_MAX`].
+    TooManyFiles,
+    /// The page of the application is not in the folder.
+    NoSpaFile,
+}
+
+impl LoadError {
+    pub(super) fn unreadable(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Self { path: path.into(), problem: LoadProblem::Unreadable(error) }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.problem {
+            LoadProblem::Unreadable(error) => write!(out, "cannot read {path}: {error}"),
+            LoadProblem::NotAFolder => write!(out, "{path} is not a folder"),
+            LoadProblem::TooManyFiles => {
+                write!(out, "{path} has more than {FILES_MAX} files and folders; is it the folder of a built site?")
+            }
+            LoadProblem::NoSpaFile => write!(out, "{path}, which is to answer navigations, is not there"),
+        }
+    }
+}
+
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            LoadProblem::Unreadable(error) => Some(error),
+            LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile => None,
+        }
+    }
+}

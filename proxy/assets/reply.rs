@@ -1,0 +1,133 @@
+//! Which answer a request for an asset gets: 200, 206, 304, 412 or 416.
+//!
+//! The fields were serialised at load. What depends on the request is a choice between them, the part of the body, and
+//! `Content-Range`. Methods other than GET and HEAD are the caller's to refuse.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+
+use super::asset::Asset;
+use super::content::Content;
+use super::variant::Variant;
+use crate::http::conditional::{self, Conditions, Outcome};
+use crate::http::fields::FieldBlock;
+use crate::http::range::{self, Selection};
+use crate::http::request::{Known, Method, RequestHead};
+
+/// An answer, to be written by a protocol.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// 200, 206, 304, 412 or 416.
+    pub status: StatusCode,
+    /// The fields, but for what follows here and what the protocol writes.
+    pub fields: &'a FieldBlock,
+    /// `Content-Range` of a 206 or 416.
+    pub content_range: Option<HeaderValue>,
+    /// `Content-Length`: for HEAD and 304 that of the 200 to a GET (RFC 9110 §8.6), which has no body here.
+    pub length: u64,
+    /// What is sent.
+    pub body: Body,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// These bytes.
+    Memory(Bytes),
+    /// A part of a file. It was that long at load; if it has been cut short since, the connection has to be closed.
+    Disk {
+        /// The file, open.
+        file: Arc<File>,
+        /// Where the part begins, in bytes.
+        offset: u64,
+        /// Its length in bytes.
+        length: u64,
+    },
+}
+
+/// Answers a GET or HEAD for an asset.
+pub fn reply<'a>(asset: &'a Asset, head: &RequestHead) -> Answer<'a> {
+    let variant = asset.select(head);
+    match outcome(variant, head) {
+        Outcome::Proceed => match selection(variant, head) {
+            Selection::Whole => whole(variant, head),
+            Selection::Part { first, last } => part(variant, first, last),
+            Selection::Unsatisfiable => Answer {
+                content_range: HeaderValue::try_from(format!("bytes */{}", variant.content.length())).ok(),
+                ..refused(asset, StatusCode::RANGE_NOT_SATISFIABLE)
+            },
+        },
+        Outcome::ProceedWhole => whole(variant, head),
+        Outcome::NotModified => Answer {
+            status: StatusCode::NOT_MODIFIED,
+            fields: &variant.not_modified,
+            content_range: None,
+            length: variant.content.length(),
+            body: Body::Empty,
+        },
+        Outcome::Failed => refused(asset, StatusCode::PRECONDITION_FAILED),
+    }
+}
+
+fn outcome(variant: &Variant, head: &RequestHead) -> Outcome {
+    let joined = |known| -> Option<Cow<'_, [u8]>> { head.joined(known) };
+    let if_match = joined(Known::IfMatch);
+    let if_unmodified_since = joined(Known::IfUnmodifiedSince);
+    let if_none_match = joined(Known::IfNoneMatch);
+    let if_modified_since = joined(Known::IfModifiedSince);
+    let if_range = joined(Known::IfRange);
+    let conditions = Conditions {
+        if_match: if_match.as_deref(),
+        if_unmodified_since: if_unmodified_since.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+        if_modified_since: if_modified_since.as_deref(),
+        if_range: if_range.as_deref(),
+    };
+    conditional::evaluate(&conditions, &variant.validators())
+}
+
+/// Only GET has ranges (RFC 9110 §14.2): a HEAD answers as if it asked for none.
+fn selection(variant: &Variant, head: &RequestHead) -> Selection {
+    match head.method() {
+        Method::Head => Selection::Whole,
+        _ => head.joined(Known::Range).map_or(Selection::Whole, |value| range::select(&value, variant.content.length())),
+    }
+}
+
+fn whole<'a>(variant: &'a Variant, head: &RequestHead) -> Answer<'a> {
+    let length = variant.content.length();
+    let body = match (&variant.content, head.method()) {
+        (_, Method::Head) => Body::Empty,
+        (Content::Memory(bytes), _) => Body::Memory(bytes.clone()),
+        (Content::Disk { file, length }, _) => Body::Disk { file: Arc::clone(file), offset: 0, length: *length },
+    };
+    Answer { status: StatusCode::OK, fields: &variant.full, content_range: None, length, body }
+}
+
+fn part(variant: &Variant, first: u64, last: u64) -> Answer<'_> {
+    let total = variant.content.length();
+    let length = last.saturating_sub(first).saturating_add(1);
+    let body = match &variant.content {
+        Content::Memory(bytes) => Body::Memory(slice(bytes, first, last)),
+        Content::Disk { file, .. } => Body::Disk { file: Arc::clone(file), offset: first, length },
+    };
+    let content_range = HeaderValue::try_from(format!("bytes {first}-{last}/{total}")).ok();
+    Answer { status: StatusCode::PARTIAL_CONTENT, fields: &variant.full, content_range, length, body }
+}
+
+/// `bytes[first..=last]`; empty when that is not within, which `range::select` rules out.
+fn slice(bytes: &Bytes, first: u64, last: u64) -> Bytes {
+    let within = |offset| usize::try_from(offset).ok();
+    let part = within(first).zip(within(last)).and_then(|(first, last)| bytes.get(first..=last));
+    part.map(|part| bytes.slice_ref(part)).unwrap_or_default()
+}
+
+fn refused(asset: &Asset, status: StatusCode) -> Answer<'_> {
+    Answer { status, fields: &asset.refused, content_range: None, length: 0, body: Body::Empty }
+}

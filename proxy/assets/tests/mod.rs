@@ -1,0 +1,123 @@
+//! The promises of the assets layer, on real folders.
+
+mod finding;
+mod loading;
+mod replies;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderName, HeaderValue};
+use tempfile::TempDir;
+
+use super::*;
+use crate::http::request::Version;
+
+/// A folder with these files, that goes away with the value.
+fn site(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        write(folder.path(), name, bytes);
+    }
+    folder
+}
+
+fn write(root: &Path, name: &str, bytes: &[u8]) {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// What a gzip file for an original of `length` bytes looks like from outside.
+fn gzip(length: u32) -> Vec<u8> {
+    let mut bytes = b"\x1f\x8b\x08\0\0\0\0\0\0\xff--gzip coded--\0\0\0\0".to_vec();
+    bytes.extend(length.to_le_bytes());
+    bytes
+}
+
+fn index_names() -> &'static [String] {
+    // Leaked once for each caller: options borrow the names.
+    Box::leak(vec!["index.html".to_owned(), "index.htm".to_owned()].into_boxed_slice())
+}
+
+fn options() -> Options<'static> {
+    Options {
+        index: index_names(),
+        spa: None,
+        decorate: &|fields| fields,
+        memory_file_bytes_max: 1 << 20,
+        now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
+    }
+}
+
+fn load(folder: &TempDir) -> Assets {
+    Assets::load(folder.path(), &options()).unwrap().0
+}
+
+fn load_spa(folder: &TempDir) -> Assets {
+    Assets::load(folder.path(), &Options { spa: Some("index.html"), ..options() }).unwrap().0
+}
+
+fn warnings(folder: &TempDir) -> Vec<(String, WarningReason)> {
+    let (_, summary) = Assets::load(folder.path(), &options()).unwrap();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    summary.warnings.into_iter().map(|warning| (name(&warning.path), warning.reason)).collect()
+}
+
+fn head(method: &str, fields: &[(&str, &str)]) -> RequestHead {
+    let mut head = RequestHead::default();
+    head.start(Version::Http11, method.as_bytes(), b"/");
+    for (name, value) in fields {
+        head.push(name.as_bytes(), value.as_bytes());
+    }
+    head
+}
+
+fn get(fields: &[(&str, &str)]) -> RequestHead {
+    head("GET", fields)
+}
+
+#[track_caller]
+fn asset<'a>(assets: &'a Assets, path: &str) -> &'a Asset {
+    match assets.find(path.as_bytes(), &get(&[])) {
+        Found::Asset(asset) => asset,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn is_missing(assets: &Assets, path: &str) {
+    let found = assets.find(path.as_bytes(), &get(&[]));
+    assert!(matches!(found, Found::Missing), "{path}: {found:?}");
+}
+
+fn field<'a>(answer: &'a Answer<'_>, name: &str) -> Option<&'a str> {
+    answer.fields.map().get(name).map(|value| value.to_str().unwrap())
+}
+
+#[track_caller]
+fn body(answer: &Answer<'_>) -> Vec<u8> {
+    use std::os::unix::fs::FileExt;
+    match &answer.body {
+        Body::Empty => Vec::new(),
+        Body::Memory(bytes) => bytes.to_vec(),
+        Body::Disk { file, offset, length } => {
+            let mut bytes = vec![0; usize::try_from(*length).unwrap()];
+            file.read_exact_at(&mut bytes, *offset).unwrap();
+            bytes
+        }
+    }
+}
+
+fn set_modified(path: &Path, seconds: u64) {
+    let time: SystemTime = UNIX_EPOCH + Duration::from_secs(seconds);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+fn with_field(name: &'static str, value: &'static str) -> impl Fn(Fields) -> Fields {
+    move |mut fields| {
+        fields.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+        fields
+    }
+}

@@ -1,0 +1,120 @@
+//! One representation of a file: its bytes in one coding, its validators and its response fields.
+
+use http::{HeaderValue, header};
+
+use super::content::{Content, ReadFile};
+use super::{Fields, Options};
+use crate::http::conditional::Validators;
+use crate::http::date;
+use crate::http::encoding::Coding;
+use crate::http::fields::FieldBlock;
+
+/// What all representations of a file have in common.
+pub(super) struct Common<'a> {
+    pub(super) content_type: HeaderValue,
+    pub(super) cache_control: HeaderValue,
+    /// Seconds since the epoch.
+    pub(super) last_modified: Option<u64>,
+    pub(super) vary: Vary,
+    pub(super) options: &'a Options<'a>,
+}
+
+/// Whether the answer depends on `Accept-Encoding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vary {
+    /// The file has one representation.
+    No,
+    /// It has several.
+    ByEncoding,
+}
+
+/// A representation (RFC 9110 §8).
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) content: Content,
+    etag: HeaderValue,
+    last_modified: Option<u64>,
+    /// The fields of a 200 and of a 206.
+    pub(super) full: FieldBlock,
+    /// The fields of a 304.
+    pub(super) not_modified: FieldBlock,
+}
+
+impl Variant {
+    /// Serialises the fields of one representation; `coding` is `None` for the file itself.
+    pub(super) fn new(file: ReadFile, coding: Option<Coding>, common: &Common<'_>) -> Self {
+        let etag = entity_tag(file.hash, coding);
+        let mut validators: Fields = vec![(header::ETAG, etag.clone())];
+        if let Some(date) = common.last_modified.and_then(|seconds| HeaderValue::from_bytes(&date::format(seconds)).ok()) {
+            validators.push((header::LAST_MODIFIED, date));
+        }
+        validators.push((header::CACHE_CONTROL, common.cache_control.clone()));
+
+        let mut full: Fields = vec![(header::CONTENT_TYPE, common.content_type.clone())];
+        if let Some(coding) = coding {
+            full.push((header::CONTENT_ENCODING, HeaderValue::from_static(coding.name())));
+        }
+        full.extend(validators.iter().cloned());
+        full.push((header::ACCEPT_RANGES, HeaderValue::from_static("bytes")));
+
+        // RFC 9110 §15.4.5: a 304 has what updates a stored response, and nothing that describes a body it does not have; the
+        // route's policy cannot bring that back.
+        let mut not_modified = finished(validators, common.vary, common.options);
+        not_modified.retain(|(name, _)| *name != header::CONTENT_TYPE && *name != header::CONTENT_ENCODING);
+
+        Self {
+            content: file.content,
+            etag,
+            last_modified: common.last_modified,
+            full: FieldBlock::new(finished(full, common.vary, common.options)),
+            not_modified: FieldBlock::new(not_modified),
+        }
+    }
+
+    pub(super) fn validators(&self) -> Validators<'_> {
+        Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified }
+    }
+}
+
+/// The fields of a 412 or 416. They are the same for all files: neither says anything about the representation but its length
+/// (`Content-Range`, which comes with the answer), and neither may be stored under the policy of the file.
+pub(super) fn refused(vary: Vary, options: &Options<'_>) -> FieldBlock {
+    let fields =
+        vec![(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
+    FieldBlock::new(finished(fields, vary, options))
+}
+
+/// Merges in the route's policy. `Vary: Accept-Encoding` stays whatever that says: without it a cache gives a coded body to a
+/// client that cannot read it.
+fn finished(fields: Fields, vary: Vary, options: &Options<'_>) -> Fields {
+    let accept_encoding = (header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    let mut fields = fields;
+    if vary == Vary::ByEncoding {
+        fields.push(accept_encoding.clone());
+    }
+    let mut fields = (options.decorate)(fields);
+    if vary == Vary::ByEncoding && !fields.iter().any(varies_by_encoding) {
+        fields.push(accept_encoding);
+    }
+    fields
+}
+
+fn varies_by_encoding((name, value): &(http::HeaderName, HeaderValue)) -> bool {
+    *name == header::VARY
+        && value
+            .as_bytes()
+            .split(|&byte| byte == b',')
+            .map(<[u8]>::trim_ascii)
+            .any(|member| member == b"*" || member.eq_ignore_ascii_case(b"accept-encoding"))
+}
+
+/// A strong entity tag (RFC 9110 §8.8.3): the hash of the bytes as they are sent, and the coding, so that two representations
+/// never share one.
+fn entity_tag(hash: u128, coding: Option<Coding>) -> HeaderValue {
+    let tag = match coding {
+        None => format!("\"{hash:032x}\""),
+        Some(coding) => format!("\"{hash:032x}-{}\"", coding.name()),
+    };
+    // Hexadecimal digits and letters: this cannot fail.
+    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
