@@ -1,5 +1,9 @@
-//! Where Transom listens and where it connects to.
+//! Where Transom listens and where it connects to: the types, and how they are written. The reading is in `listen` and `server`.
 
+mod listen;
+mod server;
+
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -42,8 +46,7 @@ pub enum ListenAddress {
 impl Listen {
     /// Reads `":443"`, `"host:port"`, `"unix:/path"`, `"fd:3"`, each with an optional `http://` or `https://` before it.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
-        let _ = text;
-        todo!()
+        listen::parse(text)
     }
 }
 
@@ -72,7 +75,78 @@ impl ServerUrl {
     /// Reads `"unix:/path"`, `"http://host:port"`. Says of `https://` and `h2c://` that they are not built yet,
     /// of a URL with a path that the path is forwarded as it comes, of a bare `host:port` that `http://` is missing.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
-        let _ = text;
-        todo!()
+        server::parse(text)
     }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        })
+    }
+}
+
+impl fmt::Display for Listen {
+    /// As it would be written in a config.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = self.scheme {
+            write!(f, "{scheme}://")?;
+        }
+        self.address.fmt(f)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    /// As it would be written in a config.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { ip: None, port } => write!(f, ":{port}"),
+            Self::Tcp { ip: Some(ip), port } => std::net::SocketAddr::new(*ip, *port).fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Fd(number) => write!(f, "fd:{number}"),
+        }
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    /// As it would be written in a config.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            ServerAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
+            ServerAddress::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+        }
+    }
+}
+
+/// Bytes in the path of a Unix socket: `sun_path` has 108 on Linux (unix(7)), one of them the NUL at the end.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Reads what follows `unix:`.
+fn parse_socket_path(text: &str) -> Result<PathBuf, UnitError> {
+    let error = |message: String, help: &str| Err(UnitError { message, help: help.into() });
+    if let Some(rest) = text.strip_prefix("//") {
+        let path = rest.trim_start_matches('/');
+        return error(format!("\"unix:{text}\" has slashes that belong to a URL"), &format!("write \"unix:/{path}\""));
+    }
+    if text.is_empty() || text.ends_with('/') {
+        return error(format!("\"unix:{text}\" names no socket file"), "write the path of the socket, such as \"unix:/run/app/api.sock\"");
+    }
+    if text.len() > SOCKET_PATH_BYTES_MAX {
+        return error(
+            format!("the socket path has {} bytes, and the system takes at most {SOCKET_PATH_BYTES_MAX}", text.len()),
+            "use a shorter folder, such as \"unix:/run/app/api.sock\"",
+        );
+    }
+    if text.chars().any(char::is_control) {
+        return error("the socket path has a control character".into(), "write the path of the socket, such as \"unix:/run/app/api.sock\"");
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// Reads a port of decimal digits.
+fn parse_port(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

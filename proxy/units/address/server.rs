@@ -1,0 +1,193 @@
+//! Reads what an upstream connection goes to.
+
+use std::net::Ipv6Addr;
+
+use super::{ServerAddress, ServerUrl, parse_port, parse_socket_path};
+use crate::units::UnitError;
+
+/// The port of `http://` (RFC 9110 §4.2.1).
+const HTTP_PORT: u16 = 80;
+
+/// The longest DNS name in text form (RFC 1035 §2.3.4).
+const HOST_BYTES_MAX: usize = 253;
+
+/// Reads `"unix:/path"`, `"http://host:port"`.
+pub(super) fn parse(text: &str) -> Result<ServerUrl, UnitError> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(ServerUrl { address: ServerAddress::Unix(parse_socket_path(path)?) });
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(without_scheme(text));
+    };
+    match scheme {
+        "http" => {}
+        "https" | "h2c" | "grpc" | "grpcs" | "h2" => {
+            return Err(UnitError {
+                message: format!("this version cannot connect to an upstream by `{scheme}://` yet"),
+                help: format!("if the server also speaks plain HTTP/1.1, write \"http://{}\"", rest.split('/').next().unwrap_or_default()),
+            });
+        }
+        "ws" | "wss" => {
+            return error(text, format!("WebSockets need no scheme of their own: write \"http://{rest}\""));
+        }
+        other => return error(text, format!("`{other}://` is no scheme of an upstream: write \"http://{rest}\"")),
+    }
+    if let Some(path) = rest.strip_prefix("unix:") {
+        return error(text, format!("a Unix socket stands without `http://`: write \"unix:{}\"", path.trim_end_matches(':')));
+    }
+    parse_authority(text, rest)
+}
+
+/// Reads `host`, `host:port`, `[v6]`, `[v6]:port`; `text` is the whole URL, for the message.
+fn parse_authority(text: &str, rest: &str) -> Result<ServerUrl, UnitError> {
+    if let Some(end) = rest.find(['/', '?', '#']) {
+        return Err(UnitError {
+            message: format!("\"{text}\" has a path, which would be ignored"),
+            help: format!("write \"http://{}\": the path is forwarded as it comes; `strip` takes a prefix off", &rest[..end]),
+        });
+    }
+    if let Some((_, host)) = rest.rsplit_once('@') {
+        return error(text, format!("a user and a password are not sent to upstreams: write \"http://{host}\""));
+    }
+    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inner, after)) => match inner.parse::<Ipv6Addr>() {
+            Ok(ip) => (ip.to_string(), after),
+            Err(_) => return error(text, format!("`{inner}` is no IPv6 address: write \"http://[::1]:3000\"")),
+        },
+        None => {
+            let (host, after) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
+            if let Some(problem) = host_problem(rest, host) {
+                return error(text, problem);
+            }
+            (host.to_ascii_lowercase(), after)
+        }
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => HTTP_PORT,
+        Some(port) => match parse_port(port) {
+            Some(port) if port > 0 => port,
+            _ => return error(text, "a port is a number from 1 to 65535: write \"http://127.0.0.1:3000\"".into()),
+        },
+        None => return error(text, "after `]` stands a port: write \"http://[::1]:3000\"".into()),
+    };
+    Ok(ServerUrl { address: ServerAddress::Tcp { host, port } })
+}
+
+/// Why `host` is no name or IPv4 address. Underscores are allowed: container networks have names with them.
+fn host_problem(rest: &str, host: &str) -> Option<String> {
+    if let Ok(ip) = rest.parse::<Ipv6Addr>() {
+        return Some(format!("an IPv6 address stands in brackets: write \"http://[{ip}]:3000\""));
+    }
+    if host.is_empty() {
+        return Some(format!("a host is missing: write \"http://127.0.0.1{rest}\""));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if host.len() > HOST_BYTES_MAX || !host.bytes().all(allowed) || host.starts_with('.') || host.contains("..") {
+        return Some("a host has letters, digits, dots and hyphens: write \"http://api:3000\"".into());
+    }
+    None
+}
+
+/// `/run/api.sock`, `127.0.0.1:3000` and `3000` miss only what comes before them.
+fn without_scheme(text: &str) -> UnitError {
+    let help = if text.starts_with('/') || text.starts_with("./") || text.ends_with(".sock") {
+        format!("a Unix socket is written \"unix:{text}\"")
+    } else if text.starts_with(':') && parse_port(&text[1..]).is_some() {
+        format!("write \"http://127.0.0.1{text}\"")
+    } else if parse_port(text).is_some() && !text.is_empty() {
+        format!("write \"http://127.0.0.1:{text}\"")
+    } else if let Ok(url) = parse_authority(text, text)
+        && !text.is_empty()
+    {
+        format!("`http://` is missing: write \"{url}\"")
+    } else {
+        "write \"http://host:port\" or \"unix:/path\"".into()
+    };
+    UnitError { message: format!("\"{text}\" is not the address of an upstream"), help }
+}
+
+fn error<T>(text: &str, help: String) -> Result<T, UnitError> {
+    Err(UnitError { message: format!("\"{text}\" is not the address of an upstream"), help })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Result<ServerUrl, UnitError> {
+        Ok(ServerUrl { address: ServerAddress::Tcp { host: host.into(), port } })
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        assert_eq!(parse("http://API.internal:3000"), tcp("api.internal", 3000));
+        assert_eq!(parse("http://api_1"), tcp("api_1", 80));
+        assert_eq!(parse("http://127.0.0.1:9"), tcp("127.0.0.1", 9));
+        assert_eq!(parse("http://[::1]:9"), tcp("::1", 9));
+        assert_eq!(parse("http://[::1]"), tcp("::1", 80));
+        assert_eq!(parse("unix:/run/a.sock"), Ok(ServerUrl { address: ServerAddress::Unix("/run/a.sock".into()) }));
+    }
+
+    #[test]
+    fn a_near_miss_is_told_the_text_to_paste() {
+        for (text, right) in [
+            ("api:3000", "\"http://api:3000\""),
+            ("127.0.0.1:3000", "\"http://127.0.0.1:3000\""),
+            ("3000", "\"http://127.0.0.1:3000\""),
+            (":3000", "\"http://127.0.0.1:3000\""),
+            ("/run/a.sock", "\"unix:/run/a.sock\""),
+            ("http://unix:/run/a.sock:", "\"unix:/run/a.sock\""),
+            ("unix:///run/a.sock", "\"unix:/run/a.sock\""),
+            ("http://api:3000/v1", "\"http://api:3000\""),
+            ("http://api:3000/", "\"http://api:3000\""),
+            ("http://u:p@api:3000", "\"http://api:3000\""),
+            ("ws://api:3000", "\"http://api:3000\""),
+            ("http://::1", "\"http://[::1]:3000\""),
+            ("http://:3000", "\"http://127.0.0.1:3000\""),
+        ] {
+            let help = parse(text).expect_err(text).help;
+            assert!(help.contains(right), "{text}: {help}");
+        }
+    }
+
+    #[test]
+    fn tls_and_http2_upstreams_are_said_to_be_missing_from_this_version() {
+        for text in ["https://api:443", "h2c://api:50051"] {
+            assert!(parse(text).unwrap_err().message.contains("yet"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        for text in [
+            "",
+            "http://",
+            "http://api:0",
+            "http://api:",
+            "http://a b",
+            "http://a..b",
+            "http://[::1",
+            "http://[::1]x",
+            "http://[x]:1",
+            "unix:",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered_without_a_panic(text in ".*") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_read_is_shown_so_that_it_is_read_again(text in "((http|https|h2c)://|unix:)?[a-zA-Z0-9:./\\[\\]@é_-]{0,20}") {
+            if let Ok(url) = parse(&text) {
+                prop_assert_eq!(parse(&url.to_string()), Ok(url));
+            }
+        }
+    }
+}
