@@ -108,17 +108,12 @@ impl Backend {
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backend")
-            .field("requests", &self.requests)
-            .field("room", &self.room)
-            .finish_non_exhaustive()
+        f.debug_struct("Backend").field("requests", &self.requests).field("room", &self.room).finish_non_exhaustive()
     }
 }
 
 /// Milliseconds since 1970; 0 for a clock before that.
 #[must_use]
 pub fn unix_ms(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -55,28 +55,13 @@ pub fn find(path: &str) -> Option<&'static Canned> {
     TABLE.iter().find(|canned| canned.path == path)
 }
 
-const fn canned(
-    path: &'static str,
-    what: &'static str,
-    steps: &'static [Step],
-    after: After,
-) -> Canned {
-    Canned {
-        path,
-        what,
-        steps,
-        after,
-    }
+const fn canned(path: &'static str, what: &'static str, steps: &'static [Step], after: After) -> Canned {
+    Canned { path, what, steps, after }
 }
 
 /// All of them.
 pub static TABLE: &[Canned] = &[
-    canned(
-        "/raw/ok",
-        "a correct answer that keeps the connection",
-        &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")],
-        Keep,
-    ),
+    canned("/raw/ok", "a correct answer that keeps the connection", &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")], Keep),
     canned(
         "/raw/stale",
         "a correct answer that keeps the connection, which is closed at once all the same",
@@ -113,12 +98,7 @@ pub static TABLE: &[Canned] = &[
         &[Send(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end\n")],
         Close,
     ),
-    canned(
-        "/raw/truncated",
-        "20 bytes promised, 10 sent",
-        &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789")],
-        Close,
-    ),
+    canned("/raw/truncated", "20 bytes promised, 10 sent", &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789")], Close),
     canned(
         "/raw/truncated-chunks",
         "a chunked body without its last chunk",
@@ -126,19 +106,9 @@ pub static TABLE: &[Canned] = &[
         Close,
     ),
     canned("/raw/close-at-once", "not one byte", &[], Close),
-    canned(
-        "/raw/close-mid-head",
-        "the head breaks off",
-        &[Send(b"HTTP/1.1 200 OK\r\nContent-Le")],
-        Close,
-    ),
+    canned("/raw/close-mid-head", "the head breaks off", &[Send(b"HTTP/1.1 200 OK\r\nContent-Le")], Close),
     canned("/raw/never", "no answer, ever", &[], Silence),
-    canned(
-        "/raw/stall-mid-head",
-        "half a head and then nothing",
-        &[Send(b"HTTP/1.1 200 OK\r\nContent-Le")],
-        Silence,
-    ),
+    canned("/raw/stall-mid-head", "half a head and then nothing", &[Send(b"HTTP/1.1 200 OK\r\nContent-Le")], Silence),
     canned(
         "/raw/stall-mid-body",
         "half a body and then nothing",
@@ -163,12 +133,7 @@ pub static TABLE: &[Canned] = &[
         &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nok\n\r\n")],
         Keep,
     ),
-    canned(
-        "/raw/bad-length",
-        "a Content-Length with a sign",
-        &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nok\n")],
-        Keep,
-    ),
+    canned("/raw/bad-length", "a Content-Length with a sign", &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nok\n")], Keep),
     canned(
         "/raw/cl-and-te",
         "Content-Length and Transfer-Encoding together",
@@ -181,40 +146,16 @@ pub static TABLE: &[Canned] = &[
         &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstray\n")],
         Keep,
     ),
-    canned(
-        "/raw/nocontent-with-body",
-        "a 204 with a body",
-        &[Send(b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nok\n")],
-        Keep,
-    ),
+    canned("/raw/nocontent-with-body", "a 204 with a body", &[Send(b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nok\n")], Keep),
     canned(
         "/raw/huge-head",
         "a header as long as ?bytes= says",
-        &[
-            Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Huge: "),
-            Pad(b'a'),
-            Send(b"\r\n\r\nok\n"),
-        ],
+        &[Send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Huge: "), Pad(b'a'), Send(b"\r\n\r\nok\n")],
         Keep,
     ),
-    canned(
-        "/raw/no-status",
-        "bytes that are no HTTP",
-        &[Send(b"Hello! This is not the server you are looking for.\r\n\r\n")],
-        Close,
-    ),
-    canned(
-        "/raw/bad-status",
-        "a status that is no number",
-        &[Send(b"HTTP/1.1 2x0 OK\r\nContent-Length: 3\r\n\r\nok\n")],
-        Keep,
-    ),
-    canned(
-        "/raw/lf-only",
-        "lines that end in LF alone",
-        &[Send(b"HTTP/1.1 200 OK\nContent-Length: 3\n\nok\n")],
-        Keep,
-    ),
+    canned("/raw/no-status", "bytes that are no HTTP", &[Send(b"Hello! This is not the server you are looking for.\r\n\r\n")], Close),
+    canned("/raw/bad-status", "a status that is no number", &[Send(b"HTTP/1.1 2x0 OK\r\nContent-Length: 3\r\n\r\nok\n")], Keep),
+    canned("/raw/lf-only", "lines that end in LF alone", &[Send(b"HTTP/1.1 200 OK\nContent-Length: 3\n\nok\n")], Keep),
     canned(
         "/raw/obs-fold",
         "a header that goes on in the next line",
@@ -249,11 +190,7 @@ mod tests {
     fn a_path_names_one_answer() {
         for canned in TABLE {
             let found = find(canned.path).unwrap();
-            assert!(
-                std::ptr::eq(found, canned),
-                "{} is there twice",
-                canned.path
-            );
+            assert!(std::ptr::eq(found, canned), "{} is there twice", canned.path);
             assert!(canned.path.starts_with("/raw/"));
         }
         assert!(find("/raw/").is_none());

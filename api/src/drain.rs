@@ -24,11 +24,7 @@ impl Drain {
     /// A drain whose tasks have `timeout` to finish, counted from [`Drain::finish`].
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
-        Self {
-            closing: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            timeout,
-        }
+        Self { closing: CancellationToken::new(), tasks: TaskTracker::new(), timeout }
     }
 
     /// Runs `task` until it is done or the drain's deadline has passed.

@@ -71,7 +71,5 @@ pub async fn echo(request: Request<Incoming>) -> Result<Reply, Problem> {
 }
 
 fn fields(map: &HeaderMap) -> Fields<'_> {
-    map.iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .collect()
+    map.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect()
 }

@@ -3,9 +3,7 @@
 //!
 //! Everything here is still valid HTTP; what is not valid is in [`crate::canned`].
 
-use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, SET_COOKIE,
-};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, SET_COOKIE};
 use hyper::{Response, StatusCode};
 
 use crate::backend::{Backend, Crash};
@@ -45,10 +43,7 @@ pub fn status(code: &str) -> Result<Reply, Problem> {
     }
     let mut reply = Response::new(Body::whole(format!("{}\n", status.as_u16())));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     Ok(reply)
 }
 
@@ -64,16 +59,11 @@ pub fn headers(query: Query<'_>) -> Result<Reply, Problem> {
     }
     let size = usize::try_from(size).unwrap_or(0);
     // Clones share the bytes.
-    let value =
-        HeaderValue::try_from("x".repeat(size)).map_err(|error| Problem::bad(error.to_string()))?;
+    let value = HeaderValue::try_from("x".repeat(size)).map_err(|error| Problem::bad(error.to_string()))?;
     let mut reply = reply::json(StatusCode::OK, &serde_json::json!({ "headers": count }));
     for number in 1..=count {
-        let name = HeaderName::try_from(format!("x-flood-{number}"))
-            .map_err(|error| Problem::bad(error.to_string()))?;
-        reply
-            .headers_mut()
-            .try_insert(name, value.clone())
-            .map_err(|error| Problem::bad(error.to_string()))?;
+        let name = HeaderName::try_from(format!("x-flood-{number}")).map_err(|error| Problem::bad(error.to_string()))?;
+        reply.headers_mut().try_insert(name, value.clone()).map_err(|error| Problem::bad(error.to_string()))?;
     }
     Ok(reply)
 }
@@ -84,8 +74,7 @@ pub fn headers(query: Query<'_>) -> Result<Reply, Problem> {
 /// 400 for a target that is no header value, or a status that is no redirect.
 pub fn redirect(query: Query<'_>) -> Result<Reply, Problem> {
     let to = query.value("to").unwrap_or("/".into());
-    let location = HeaderValue::try_from(to.as_ref())
-        .map_err(|_| Problem::bad("`to` cannot be a header value"))?;
+    let location = HeaderValue::try_from(to.as_ref()).map_err(|_| Problem::bad("`to` cannot be a header value"))?;
     let status = match query.number("status", 302, 399)? {
         301 => StatusCode::MOVED_PERMANENTLY,
         302 => StatusCode::FOUND,
@@ -103,13 +92,8 @@ pub fn redirect(query: Query<'_>) -> Result<Reply, Problem> {
 #[must_use]
 pub fn cookies() -> Reply {
     let mut reply = reply::json(StatusCode::OK, &serde_json::json!({ "cookies": 2 }));
-    for cookie in [
-        "session=abc123; Path=/; HttpOnly; SameSite=Lax",
-        "theme=dark; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT",
-    ] {
-        reply
-            .headers_mut()
-            .append(SET_COOKIE, HeaderValue::from_static(cookie));
+    for cookie in ["session=abc123; Path=/; HttpOnly; SameSite=Lax", "theme=dark; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT"] {
+        reply.headers_mut().append(SET_COOKIE, HeaderValue::from_static(cookie));
     }
     reply
 }
@@ -125,9 +109,7 @@ pub fn hop() -> Reply {
         (HeaderName::from_static("keep-alive"), "timeout=5, max=100"),
         (PROXY_AUTHENTICATE, "Basic realm=\"backend\""),
     ] {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     reply
 }
@@ -151,10 +133,7 @@ pub fn abort(backend: &Backend) -> Result<Reply, Problem> {
 
 fn crash(crash: Crash, backend: &Backend) -> Result<Reply, Problem> {
     backend.crash(crash);
-    Err(Problem::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "this backend does not own its process",
-    ))
+    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "this backend does not own its process"))
 }
 
 /// `GET /api/pid`: which process answers, since when, and how often it has.

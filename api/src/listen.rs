@@ -37,9 +37,7 @@ impl FromStr for Address {
         match text.strip_prefix("unix:") {
             Some("") => Err("`unix:` needs a path, as in unix:/run/api.sock".to_owned()),
             Some(path) => Ok(Self::Unix(PathBuf::from(path))),
-            None => text.parse().map(Self::Tcp).map_err(|_| {
-                "expected an address such as 127.0.0.1:8081 or unix:/run/api.sock".to_owned()
-            }),
+            None => text.parse().map(Self::Tcp).map_err(|_| "expected an address such as 127.0.0.1:8081 or unix:/run/api.sock".to_owned()),
         }
     }
 }
@@ -88,10 +86,7 @@ impl Listener {
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
         let address = Address::Tcp(listener.local_addr()?);
-        Ok(Self {
-            kind: Kind::Tcp(listener),
-            address,
-        })
+        Ok(Self { kind: Kind::Tcp(listener), address })
     }
 
     async fn bind_unix(path: &Path) -> io::Result<Self> {
@@ -108,10 +103,7 @@ impl Listener {
         socket.bind(&beside)?;
         let listener = socket.listen(BACKLOG)?;
         std::fs::rename(&beside, path)?;
-        Ok(Self {
-            kind: Kind::Unix(listener, SocketFile::of(path)?),
-            address: Address::Unix(path.to_owned()),
-        })
+        Ok(Self { kind: Kind::Unix(listener, SocketFile::of(path)?), address: Address::Unix(path.to_owned()) })
     }
 
     /// The address that is bound, with the port the system chose.
@@ -159,16 +151,11 @@ struct SocketFile {
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
         let found = std::fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            device: found.dev(),
-            inode: found.ino(),
-        })
+        Ok(Self { path: path.to_owned(), device: found.dev(), inode: found.ino() })
     }
 
     fn remove(&self) {
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
+        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
         if ours {
             // Somebody else may have removed it in between, which is as good.
             let _ = std::fs::remove_file(&self.path);
@@ -194,27 +181,14 @@ async fn refuse_if_taken(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(
-                ErrorKind::AlreadyExists,
-                "the path exists and is not a socket",
-            ));
+            return Err(io::Error::new(ErrorKind::AlreadyExists, "the path exists and is not a socket"));
         }
         Ok(_) => {}
     }
     match UnixStream::connect(path).await {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::ConnectionRefused | ErrorKind::NotFound
-            ) =>
-        {
-            Ok(())
-        }
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(()),
         // A full backlog (WouldBlock) is a living listener too.
-        Ok(_) | Err(_) => Err(io::Error::new(
-            ErrorKind::AddrInUse,
-            "another process answers on this socket",
-        )),
+        Ok(_) | Err(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another process answers on this socket")),
     }
 }
 
@@ -250,9 +224,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("precious");
         std::fs::write(&path, "data").unwrap();
-        let refused = Listener::bind(&Address::Unix(path.clone()))
-            .await
-            .unwrap_err();
+        let refused = Listener::bind(&Address::Unix(path.clone())).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&path).unwrap(), b"data");
     }
@@ -271,14 +243,8 @@ mod tests {
 
     #[test]
     fn addresses_parse_as_they_are_written() {
-        assert_eq!(
-            "unix:/run/api.sock".parse(),
-            Ok(Address::Unix(PathBuf::from("/run/api.sock")))
-        );
-        assert_eq!(
-            "127.0.0.1:0".parse(),
-            Ok(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))))
-        );
+        assert_eq!("unix:/run/api.sock".parse(), Ok(Address::Unix(PathBuf::from("/run/api.sock"))));
+        assert_eq!("127.0.0.1:0".parse(), Ok(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))));
         assert!("unix:".parse::<Address>().is_err());
         assert!("localhost".parse::<Address>().is_err());
     }

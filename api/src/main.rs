@@ -55,10 +55,7 @@ fn runtime(threads: u16) -> io::Result<tokio::runtime::Runtime> {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    builder
-        .worker_threads(usize::from(threads))
-        .enable_all()
-        .build()
+    builder.worker_threads(usize::from(threads)).enable_all().build()
 }
 
 async fn run(arguments: Arguments) -> io::Result<()> {
@@ -67,12 +64,10 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         () = &mut stop => return Ok(()),
         () = tokio::time::sleep(arguments.start_delay) => {}
     }
-    let mut server = Server::new()
-        .drain_timeout(arguments.drain_timeout)
-        .on_crash(|crash| match crash {
-            Crash::Exit(code) => std::process::exit(code),
-            Crash::Abort => std::process::abort(),
-        });
+    let mut server = Server::new().drain_timeout(arguments.drain_timeout).on_crash(|crash| match crash {
+        Crash::Exit(code) => std::process::exit(code),
+        Crash::Abort => std::process::abort(),
+    });
     for address in &arguments.listen {
         let listener = bind(address).await?;
         announce("listening on", &listener)?;
@@ -88,9 +83,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
 }
 
 async fn bind(address: &Address) -> io::Result<Listener> {
-    Listener::bind(address).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-    })
+    Listener::bind(address).await.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
 }
 
 fn announce(words: &str, listener: &Listener) -> io::Result<()> {

@@ -55,29 +55,19 @@ impl Notes {
     /// What a fresh backend has to show.
     #[must_use]
     pub fn sample() -> Self {
-        let mut notes = Self {
-            notes: BTreeMap::new(),
-            next_id: 1,
-        };
+        let mut notes = Self { notes: BTreeMap::new(), next_id: 1 };
         for (text, done) in [
             ("Put the page and its API behind one door", true),
             ("Restart the API and watch nothing fail", false),
             ("Read the access log", false),
         ] {
-            notes.add(Draft {
-                text: text.to_owned(),
-                done,
-            });
+            notes.add(Draft { text: text.to_owned(), done });
         }
         notes
     }
 
     fn add(&mut self, draft: Draft) -> Note {
-        let note = Note {
-            id: self.next_id,
-            text: draft.text,
-            done: draft.done,
-        };
+        let note = Note { id: self.next_id, text: draft.text, done: draft.done };
         self.next_id += 1;
         self.notes.insert(note.id, note.clone());
         note
@@ -88,10 +78,7 @@ impl Notes {
 ///
 /// # Errors
 /// 400 for a body that is no note, 413 for one that is too long, 507 when the notes are full.
-pub async fn collection(
-    request: Request<Incoming>,
-    backend: Arc<Backend>,
-) -> Result<Reply, Problem> {
+pub async fn collection(request: Request<Incoming>, backend: Arc<Backend>) -> Result<Reply, Problem> {
     if request.method() != Method::POST {
         let notes = backend.notes();
         let all: Vec<&Note> = notes.notes.values().collect();
@@ -102,10 +89,7 @@ pub async fn collection(
     let note = {
         let mut notes = backend.notes();
         if notes.notes.len() >= NOTES_MAX {
-            return Err(Problem::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "there are enough notes; delete one first",
-            ));
+            return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, "there are enough notes; delete one first"));
         }
         notes.add(draft)
     };
@@ -120,11 +104,7 @@ pub async fn collection(
 ///
 /// # Errors
 /// 404 when there is no such note, 400 or 413 for a body that is no change of one.
-pub async fn item(
-    id: Option<u64>,
-    request: Request<Incoming>,
-    backend: Arc<Backend>,
-) -> Result<Reply, Problem> {
+pub async fn item(id: Option<u64>, request: Request<Incoming>, backend: Arc<Backend>) -> Result<Reply, Problem> {
     let id = id.ok_or_else(Problem::not_found)?;
     if request.method() == Method::DELETE {
         return match backend.notes().notes.remove(&id) {
@@ -137,10 +117,7 @@ pub async fn item(
         change.text.as_deref().map_or(Ok(()), check)?;
         change
     } else {
-        Change {
-            text: None,
-            done: None,
-        }
+        Change { text: None, done: None }
     };
     let mut notes = backend.notes();
     let note = notes.notes.get_mut(&id).ok_or_else(Problem::not_found)?;
@@ -163,23 +140,15 @@ fn check(text: &str) -> Result<(), Problem> {
     match text.len() {
         0 => Err(Problem::bad("`text` must not be empty")),
         1..=TEXT_BYTES_MAX => Ok(()),
-        _ => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "`text` is longer than 16 KiB",
-        )),
+        _ => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "`text` is longer than 16 KiB")),
     }
 }
 
 async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Problem> {
-    let body = Limited::new(request.into_body(), BODY_BYTES_MAX)
-        .collect()
-        .await;
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
     let body = body.map_err(|error| {
         if error.is::<LengthLimitError>() {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is longer than 64 KiB",
-            )
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
         } else {
             Problem::bad("the body broke off")
         }

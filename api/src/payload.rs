@@ -53,10 +53,7 @@ enum Framing {
 /// `GET /api/health`.
 #[must_use]
 pub fn health() -> Reply {
-    reply::ok(
-        JSON,
-        Body::whole(Bytes::from_static(b"{\"status\":\"ok\"}")),
-    )
+    reply::ok(JSON, Body::whole(Bytes::from_static(b"{\"status\":\"ok\"}")))
 }
 
 /// `GET /api/small`.
@@ -70,19 +67,13 @@ pub fn small() -> Reply {
 /// # Errors
 /// 400 for a size that is no number or too large.
 pub fn bytes(size: &str, query: Query<'_>) -> Result<Reply, Problem> {
-    let left = query::number(size, BYTES_MAX)
-        .ok_or_else(|| Problem::bad("the size must be a number of bytes up to 1 TiB"))?;
+    let left = query::number(size, BYTES_MAX).ok_or_else(|| Problem::bad("the size must be a number of bytes up to 1 TiB"))?;
     let chunk = query.number("chunk", CHUNK_BYTES_MAX as u64, CHUNK_BYTES_MAX as u64)?;
     let framing = match query.number("chunked", 0, 1)? {
         0 => Framing::Length,
         _ => Framing::Chunked,
     };
-    let pattern = Pattern {
-        sent: 0,
-        left,
-        chunk: usize::try_from(chunk).map_or(CHUNK_BYTES_MAX, |chunk| chunk.max(1)),
-        framing,
-    };
+    let pattern = Pattern { sent: 0, left, chunk: usize::try_from(chunk).map_or(CHUNK_BYTES_MAX, |chunk| chunk.max(1)), framing };
     Ok(reply::ok(OCTETS, Body::flowing(pattern)))
 }
 
@@ -91,8 +82,7 @@ pub fn bytes(size: &str, query: Query<'_>) -> Result<Reply, Problem> {
 /// # Errors
 /// 400 for a size that is no number or too large.
 pub fn document(size: &str, backend: &Backend) -> Result<Reply, Problem> {
-    let size = query::number(size, JSON_BYTES_MAX)
-        .ok_or_else(|| Problem::bad("the size must be a number of bytes up to 64 MiB"))?;
+    let size = query::number(size, JSON_BYTES_MAX).ok_or_else(|| Problem::bad("the size must be a number of bytes up to 64 MiB"))?;
     Ok(reply::ok(JSON, Body::whole(backend.document(size, items))))
 }
 
@@ -109,9 +99,7 @@ fn items(size: u64) -> Bytes {
         // A digest in each item keeps the document from being compressed to nothing.
         let digest = xxhash_rust::xxh3::xxh3_64(&id.to_le_bytes());
         let done = digest.is_multiple_of(2);
-        text.push_str(&format!(
-            "{{\"id\":{id},\"name\":\"item {id}\",\"digest\":\"{digest:016x}\",\"done\":{done}}}"
-        ));
+        text.push_str(&format!("{{\"id\":{id},\"name\":\"item {id}\",\"digest\":\"{digest:016x}\",\"done\":{done}}}"));
     }
     text.push_str("]}");
     Bytes::from(text)
@@ -133,10 +121,7 @@ pub async fn upload(request: Request<Incoming>) -> Result<Reply, Problem> {
         }
     }
     let xxh3 = format!("{:016x}", digest.digest());
-    Ok(reply::json(
-        StatusCode::OK,
-        &serde_json::json!({ "bytes": bytes, "xxh3": xxh3 }),
-    ))
+    Ok(reply::json(StatusCode::OK, &serde_json::json!({ "bytes": bytes, "xxh3": xxh3 })))
 }
 
 /// `GET /api/slow?delay=2s`.
@@ -147,10 +132,7 @@ pub async fn slow(delay: Result<Duration, Problem>) -> Result<Reply, Problem> {
     let delay = delay?;
     tokio::time::sleep(delay).await;
     let waited = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    Ok(reply::json(
-        StatusCode::OK,
-        &serde_json::json!({ "waited_ms": waited }),
-    ))
+    Ok(reply::json(StatusCode::OK, &serde_json::json!({ "waited_ms": waited })))
 }
 
 /// A body of the pattern.
@@ -165,10 +147,7 @@ impl hyper::body::Body for Pattern {
     type Data = Bytes;
     type Error = CutOff;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         if self.left == 0 {
             return Poll::Ready(None);
         }

@@ -29,11 +29,7 @@ impl<'q> Query<'q> {
     /// The first value of `name`, percent-decoded.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<Cow<'q, str>> {
-        self.0
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| decode(value))
+        self.0.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| decode(value))
     }
 
     /// A whole number of at most `max`, or `default` when it is not given.
@@ -43,8 +39,7 @@ impl<'q> Query<'q> {
     pub fn number(&self, name: &str, default: u64, max: u64) -> Result<u64, Problem> {
         match self.value(name) {
             None => Ok(default),
-            Some(text) => number(&text, max)
-                .ok_or_else(|| Problem::bad(format!("`{name}` must be a number up to {max}"))),
+            Some(text) => number(&text, max).ok_or_else(|| Problem::bad(format!("`{name}` must be a number up to {max}"))),
         }
     }
 
@@ -55,9 +50,7 @@ impl<'q> Query<'q> {
     pub fn duration(&self, name: &str, default: Duration) -> Result<Duration, Problem> {
         match self.value(name) {
             None => Ok(default),
-            Some(text) => {
-                duration::parse(&text).map_err(|reason| Problem::bad(format!("`{name}`: {reason}")))
-            }
+            Some(text) => duration::parse(&text).map_err(|reason| Problem::bad(format!("`{name}`: {reason}"))),
         }
     }
 }
@@ -118,14 +111,7 @@ mod tests {
 
     #[test]
     fn a_bad_number_is_a_problem_not_a_default() {
-        for text in [
-            "n=",
-            "n=-1",
-            "n=%2B1",
-            "n=ten",
-            "n=11",
-            "n=99999999999999999999999",
-        ] {
+        for text in ["n=", "n=-1", "n=%2B1", "n=ten", "n=11", "n=99999999999999999999999"] {
             assert!(Query::new(text).number("n", 5, 10).is_err(), "{text}");
         }
         assert_eq!(Query::new("").number("n", 5, 10).ok(), Some(5));

@@ -29,10 +29,7 @@ pub async fn serve(listener: Listener, shutdown: impl Future<Output = ()>) {
 
 /// Plays canned answers on one connection until one of them ends it, or the server stops.
 pub async fn converse(socket: Socket, drain: Drain) {
-    let mut conversation = Conversation {
-        socket,
-        unread: Vec::new(),
-    };
+    let mut conversation = Conversation { socket, unread: Vec::new() };
     tokio::select! {
         // A client that breaks off is what many of these answers are for.
         _ = conversation.run() => {}
@@ -82,15 +79,11 @@ impl Conversation {
     }
 
     async fn pad(&mut self, byte: u8, query: &str) -> io::Result<()> {
-        let mut left = Query::new(query)
-            .number("bytes", PADDING_BYTES_DEFAULT, PADDING_BYTES_MAX)
-            .unwrap_or(PADDING_BYTES_DEFAULT);
+        let mut left = Query::new(query).number("bytes", PADDING_BYTES_DEFAULT, PADDING_BYTES_MAX).unwrap_or(PADDING_BYTES_DEFAULT);
         let block = [byte; 4096];
         while left > 0 {
             let length = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
-            self.socket
-                .write_all(block.get(..length).unwrap_or_default())
-                .await?;
+            self.socket.write_all(block.get(..length).unwrap_or_default()).await?;
             left -= length as u64;
         }
         Ok(())
@@ -100,9 +93,7 @@ impl Conversation {
     /// closing over unread bytes resets a connection and may take the answer with it.
     async fn close(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while let Ok(Ok(length)) =
-            tokio::time::timeout(Duration::ZERO, self.socket.read(&mut buffer)).await
-        {
+        while let Ok(Ok(length)) = tokio::time::timeout(Duration::ZERO, self.socket.read(&mut buffer)).await {
             if length == 0 {
                 break;
             }
@@ -135,8 +126,7 @@ impl Conversation {
     /// body is not understood and would be taken for the next head.
     async fn skip_body(&mut self, head: &[u8]) -> io::Result<()> {
         let mut left = content_length(head);
-        let buffered =
-            usize::try_from(left).map_or(self.unread.len(), |left| left.min(self.unread.len()));
+        let buffered = usize::try_from(left).map_or(self.unread.len(), |left| left.min(self.unread.len()));
         self.unread.drain(..buffered);
         left -= buffered as u64;
         let mut body = (&mut self.socket).take(left);
@@ -146,10 +136,7 @@ impl Conversation {
 }
 
 fn head_end(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|start| start + 4)
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|start| start + 4)
 }
 
 /// The request target; empty when the request line has none.
@@ -172,10 +159,7 @@ fn content_length(head: &[u8]) -> u64 {
 
 /// A 404 that lists what there is.
 fn unknown() -> Vec<u8> {
-    let list: String = canned::TABLE
-        .iter()
-        .map(|canned| format!("{}: {}\n", canned.path, canned.what))
-        .collect();
+    let list: String = canned::TABLE.iter().map(|canned| format!("{}: {}\n", canned.path, canned.what)).collect();
     let length = list.len();
     format!(
         "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
@@ -195,9 +179,6 @@ mod tests {
         assert_eq!(target(head), "/raw/ok?bytes=1");
         assert_eq!(content_length(head), 12);
         assert_eq!(target(b"\r\n\r\n"), "");
-        assert_eq!(
-            content_length(b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
-            0
-        );
+        assert_eq!(content_length(b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"), 0);
     }
 }

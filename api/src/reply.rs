@@ -54,9 +54,7 @@ impl Body {
 
     /// A body that is produced while it is sent.
     #[must_use]
-    pub fn flowing(
-        body: impl hyper::body::Body<Data = Bytes, Error = CutOff> + Send + 'static,
-    ) -> Self {
+    pub fn flowing(body: impl hyper::body::Body<Data = Bytes, Error = CutOff> + Send + 'static) -> Self {
         Self::Flowing(body.boxed_unsync())
     }
 }
@@ -65,14 +63,9 @@ impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = CutOff;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body)
-                .poll_frame(context)
-                .map_err(|never| match never {}),
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Self::Flowing(body) => Pin::new(body).poll_frame(context),
         }
     }
@@ -96,9 +89,7 @@ impl hyper::body::Body for Body {
 #[must_use]
 pub fn ok(media_type: &'static str, body: Body) -> Reply {
     let mut reply = Response::new(body);
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply
 }
 
@@ -111,9 +102,7 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Reply {
             *reply.status_mut() = status;
             reply
         }
-        Err(error) => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_reply()
-        }
+        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_reply(),
     }
 }
 
@@ -137,11 +126,7 @@ impl Problem {
     /// A problem with this status and this sentence for the caller.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            header: None,
-        }
+        Self { status, message: message.into(), header: None }
     }
 
     /// 400.
@@ -182,9 +167,7 @@ impl Problem {
         let mut reply = ok(JSON, Body::whole(text));
         *reply.status_mut() = self.status;
         if let Some((name, value)) = self.header {
-            reply
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            reply.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         reply
     }

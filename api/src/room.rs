@@ -36,21 +36,13 @@ impl Room {
     /// An empty room.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            news: broadcast::Sender::new(NEWS_MAX),
-            sockets: AtomicU64::new(0),
-            ids: AtomicU64::new(0),
-        }
+        Self { news: broadcast::Sender::new(NEWS_MAX), sockets: AtomicU64::new(0), ids: AtomicU64::new(0) }
     }
 
     /// Takes a seat, which is given up when it is dropped.
     pub fn join(&self) -> Seat<'_> {
         self.sockets.fetch_add(1, Ordering::Relaxed);
-        Seat {
-            room: self,
-            id: self.ids.fetch_add(1, Ordering::Relaxed) + 1,
-            news: self.news.subscribe(),
-        }
+        Seat { room: self, id: self.ids.fetch_add(1, Ordering::Relaxed) + 1, news: self.news.subscribe() }
     }
 
     /// Tells everybody; an empty room is told nothing.
@@ -126,11 +118,7 @@ fn load() -> f64 {
     let Ok(text) = std::fs::read_to_string("/proc/loadavg") else {
         return 0.0;
     };
-    let runnable: f64 = text
-        .split(' ')
-        .next()
-        .and_then(|field| field.parse().ok())
-        .unwrap_or(0.0);
+    let runnable: f64 = text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0.0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 cores")]
     let busy = runnable / cores as f64;

@@ -164,10 +164,7 @@ pub async fn answer(request: Request<Incoming>, backend: &Arc<Backend>) -> Reply
 }
 
 /// Endpoints that wait are boxed, so that the future of the quick ones stays small.
-async fn dispatch(
-    mut request: Request<Incoming>,
-    backend: &Arc<Backend>,
-) -> Result<Reply, Problem> {
+async fn dispatch(mut request: Request<Incoming>, backend: &Arc<Backend>) -> Result<Reply, Problem> {
     let drain = backend.drain();
     let uri = request.uri();
     let query = Query::of(uri);

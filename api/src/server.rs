@@ -56,12 +56,7 @@ impl Server {
     /// A server without listeners, which refuses to crash.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            http: Vec::new(),
-            raw: Vec::new(),
-            drain_timeout: DRAIN_TIMEOUT_DEFAULT,
-            on_crash: Box::new(|_| {}),
-        }
+        Self { http: Vec::new(), raw: Vec::new(), drain_timeout: DRAIN_TIMEOUT_DEFAULT, on_crash: Box::new(|_| {}) }
     }
 
     /// Adds a listener for HTTP/1.1 and HTTP/2 with prior knowledge.
@@ -99,15 +94,11 @@ impl Server {
         drain.spawn(room::tick(Arc::clone(&backend)));
         for listener in self.http {
             let backend = Arc::clone(&backend);
-            drain.spawn(accept(listener, drain.clone(), move |socket| {
-                exchange(socket, Arc::clone(&backend))
-            }));
+            drain.spawn(accept(listener, drain.clone(), move |socket| exchange(socket, Arc::clone(&backend))));
         }
         for listener in self.raw {
             let closing = drain.clone();
-            drain.spawn(accept(listener, drain.clone(), move |socket| {
-                raw::converse(socket, closing.clone())
-            }));
+            drain.spawn(accept(listener, drain.clone(), move |socket| raw::converse(socket, closing.clone())));
         }
         shutdown.await;
         drain.finish().await;

@@ -42,12 +42,7 @@ impl Pace {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
-        Self {
-            count,
-            interval,
-            sent: 0,
-            drain: drain.clone(),
-        }
+        Self { count, interval, sent: 0, drain: drain.clone() }
     }
 
     /// Waits for the next piece's turn and numbers it from 0; `None` after the last.
@@ -118,14 +113,10 @@ pub fn events<B>(request: &Request<B>, drain: &Drain) -> Result<Reply, Problem> 
     let body = Pace::new(count, interval, drain).body(move |number| {
         let id = last + number + 1;
         let now = unix_ms(SystemTime::now());
-        Bytes::from(format!(
-            "id: {id}\nevent: tick\ndata: {{\"n\":{id},\"t\":{now}}}\n\n"
-        ))
+        Bytes::from(format!("id: {id}\nevent: tick\ndata: {{\"n\":{id},\"t\":{now}}}\n\n"))
     });
     let mut reply = reply::ok("text/event-stream", body);
-    reply
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(reply)
 }
 
@@ -138,9 +129,7 @@ pub fn drip(query: Query<'_>, drain: &Drain) -> Result<Reply, Problem> {
     let interval = query.duration("interval", Duration::from_millis(50))?;
     let body = Pace::new(Some(bytes), interval, drain).body(|number| pattern_slice(number, 1));
     let mut reply = reply::ok(OCTETS, body);
-    reply
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+    reply.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes));
     Ok(reply)
 }
 
@@ -154,15 +143,10 @@ pub fn trailers() -> Reply {
     if let Ok(value) = HeaderValue::try_from(checksum) {
         fields.insert("x-checksum", value);
     }
-    let frames: [Result<_, CutOff>; 2] = [
-        Ok(Frame::data(Bytes::from_static(TEXT))),
-        Ok(Frame::trailers(fields)),
-    ];
+    let frames: [Result<_, CutOff>; 2] = [Ok(Frame::data(Bytes::from_static(TEXT))), Ok(Frame::trailers(fields))];
     let body = Body::flowing(StreamBody::new(stream::iter(frames)));
     let mut reply = reply::ok("text/plain; charset=utf-8", body);
-    reply
-        .headers_mut()
-        .insert(TRAILER, HeaderValue::from_static("X-Checksum"));
+    reply.headers_mut().insert(TRAILER, HeaderValue::from_static("X-Checksum"));
     reply
 }
 
@@ -185,9 +169,7 @@ pub fn truncated(query: Query<'_>) -> Result<Reply, Problem> {
         }
     });
     let mut reply = reply::ok(OCTETS, Body::flowing(StreamBody::new(frames)));
-    reply
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(bytes * 2));
+    reply.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes * 2));
     Ok(reply)
 }
 

@@ -9,10 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
-use hyper::header::{
-    HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION,
-};
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use tokio_tungstenite::WebSocketStream;
@@ -74,11 +71,7 @@ enum Reaction {
 ///
 /// # Errors
 /// 426 without an upgrade to WebSocket version 13, 400 without a usable key.
-pub fn open(
-    talk: Talk,
-    request: &mut Request<Incoming>,
-    backend: &Arc<Backend>,
-) -> Result<Reply, Problem> {
+pub fn open(talk: Talk, request: &mut Request<Incoming>, backend: &Arc<Backend>) -> Result<Reply, Problem> {
     let mut reply = handshake(request)?;
     if let Some(protocol) = first_protocol(request) {
         reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
@@ -105,24 +98,16 @@ fn handshake(request: &Request<Incoming>) -> Result<Reply, Problem> {
         return Err(upgrade::required("websocket"));
     }
     let headers = request.headers();
-    if headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .map(HeaderValue::as_bytes)
-        != Some(b"13")
-    {
+    if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
         // RFC 6455, 4.4: the answer names the version that would do.
-        let problem = Problem::new(
-            StatusCode::UPGRADE_REQUIRED,
-            "only version 13 is spoken here",
-        );
+        let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, "only version 13 is spoken here");
         return Err(problem.with(SEC_WEBSOCKET_VERSION, "13"));
     }
     let key = headers
         .get(SEC_WEBSOCKET_KEY)
         .filter(|key| key.len() == 24)
         .ok_or_else(|| Problem::bad("Sec-WebSocket-Key must be 16 bytes in base64"))?;
-    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
-        .map_err(|error| Problem::bad(error.to_string()))?;
+    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(|error| Problem::bad(error.to_string()))?;
     let mut reply = upgrade::switching("websocket");
     reply.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
     Ok(reply)
@@ -131,9 +116,7 @@ fn handshake(request: &Request<Incoming>) -> Result<Reply, Problem> {
 fn first_protocol(request: &Request<Incoming>) -> Option<HeaderValue> {
     let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL)?;
     let first = offered.to_str().ok()?.split(',').next()?.trim();
-    HeaderValue::try_from(first)
-        .ok()
-        .filter(|name| !name.is_empty())
+    HeaderValue::try_from(first).ok().filter(|name| !name.is_empty())
 }
 
 async fn frames(socket: Socket, first: Bytes) -> WebSocketStream<Socket> {
@@ -212,28 +195,18 @@ fn react_to_text(text: Utf8Bytes, id: u64, backend: &Backend) -> Reaction {
 /// A close frame with this code; 1008 in place of a code that must not be sent (RFC 6455, 7.4).
 fn close_frame(code: u16, reason: &str) -> CloseFrame {
     let code = CloseCode::from(code);
-    let code = if code.is_allowed() {
-        code
-    } else {
-        CloseCode::Policy
-    };
+    let code = if code.is_allowed() { code } else { CloseCode::Policy };
     let end = reason
         .char_indices()
         .map(|(start, character)| start + character.len_utf8())
         .take_while(|end| *end <= REASON_BYTES_MAX)
         .last()
         .unwrap_or(0);
-    CloseFrame {
-        code,
-        reason: Utf8Bytes::from(reason.get(..end).unwrap_or_default()),
-    }
+    CloseFrame { code, reason: Utf8Bytes::from(reason.get(..end).unwrap_or_default()) }
 }
 
 fn going_away() -> CloseFrame {
-    CloseFrame {
-        code: CloseCode::Away,
-        reason: Utf8Bytes::from_static("the server stops"),
-    }
+    CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("the server stops") }
 }
 
 /// Reads until the close has gone both ways, as RFC 6455, 7.1.1 has it.

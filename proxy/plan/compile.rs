@@ -58,7 +58,9 @@ fn add_patterns(router: &mut Router, route: &config::Route, index: usize, spans:
         let Some(taken) = taken else { continue };
         let diagnostic = Diagnostic::new(pattern.span, format!("two routes match `{path}`")).label("matched here again");
         diagnostics.push(match spans.get(taken) {
-            Some(&span) => diagnostic.related(span, "first in this route").help("the longest match wins, so each path can stand once: remove one"),
+            Some(&span) => {
+                diagnostic.related(span, "first in this route").help("the longest match wins, so each path can stand once: remove one")
+            }
             None => diagnostic.help("the same path stands twice in this route: remove one"),
         });
     }
@@ -156,7 +158,7 @@ impl Upstreams {
             ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
         };
-        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::UPSTREAM_WAIT });
+        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::WAIT });
         self.list.len() - 1
     }
 
@@ -165,8 +167,12 @@ impl Upstreams {
         let close = names.iter().copied().find(|known| strsim::jaro_winkler(known, name) > 0.8);
         let help = match (close, names.as_slice()) {
             (Some(close), _) => format!("did you mean \"{close}\"?"),
-            (None, []) => format!("add `[upstream.{name}]` with `to = \"…\"`, or write the address here: \"unix:/path\" or \"http://host:port\""),
-            (None, names) => format!("the upstreams are {}; an address is written \"unix:/path\" or \"http://host:port\"", names.join(", ")),
+            (None, []) => {
+                format!("add `[upstream.{name}]` with `to = \"…\"`, or write the address here: \"unix:/path\" or \"http://host:port\"")
+            }
+            (None, names) => {
+                format!("the upstreams are {}; an address is written \"unix:/path\" or \"http://host:port\"", names.join(", "))
+            }
         };
         Diagnostic::new(span, format!("there is no upstream `{name}`")).label("not defined").help(help)
     }

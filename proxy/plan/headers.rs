@@ -172,8 +172,7 @@ mod tests {
 
     #[test]
     fn an_operator_who_sets_hsts_by_hand_turns_ours_off() {
-        let global =
-            GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]) };
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]) };
         assert!(!ResponsePolicy::merge(&global, &rules(&[], &[])).hsts);
         let silent = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &[]) };
         assert!(ResponsePolicy::merge(&silent, &rules(&[], &[])).hsts);

@@ -30,7 +30,9 @@ pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Lis
         let same = |other: &&Listener| other.address == listen.value.address && !is_any_port(&other.address);
         if let Some(first) = listeners.iter().find(same) {
             diagnostics.push(
-                Diagnostic::new(listen.span, "this address is listened on twice").related(first.span, "first here").help("remove one of them"),
+                Diagnostic::new(listen.span, "this address is listened on twice")
+                    .related(first.span, "first here")
+                    .help("remove one of them"),
             );
             continue;
         }

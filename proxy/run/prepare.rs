@@ -33,7 +33,7 @@ pub(super) fn prepare(plan: Plan, purpose: Purpose, now: SystemTime) -> Result<(
                 Ok(Some(certificate))
             }
             Err(error) => {
-                let span = if error.concerns_key() { key.span } else { cert.span };
+                let span = if error.path() == key.value { key.span } else { cert.span };
                 Err(Diagnostic::new(span, error.to_string()).help(error.help()))
             }
         },
@@ -72,5 +72,6 @@ fn development_certificate(plan: &Plan, now: SystemTime) -> Result<Certificate, 
     if !matches!(paths.made, development::Made::Nothing) {
         tracing::info!(authority = %paths.authority.display(), "made a development certificate for localhost; browsers trust it once they trust its authority");
     }
-    Certificate::load(&paths.certificate, &paths.key, now).map_err(|error| Diagnostic::new(plan.tls_span, error.to_string()).help(error.help()))
+    Certificate::load(&paths.certificate, &paths.key, now)
+        .map_err(|error| Diagnostic::new(plan.tls_span, error.to_string()).help(error.help()))
 }

@@ -24,7 +24,8 @@ pub fn serve(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let log = EventLog::start(loaded.plan.log_level, EventFormat::for_stderr(std::env::var("NO_COLOR").ok().as_deref()))
         .map_err(Fatal::system("start the log"))?;
     raise_file_limit();
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(Fatal::system("make a runtime"))?;
+    let runtime =
+        Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(Fatal::system("make a runtime"))?;
     let result = runtime.block_on(run(loaded, started));
     drop(runtime);
     log.close();

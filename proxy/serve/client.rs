@@ -11,8 +11,6 @@ pub(crate) struct Client {
     pub(crate) address: Option<SocketAddr>,
     /// What the connection speaks.
     pub(crate) scheme: Scheme,
-    /// Index of the listener that took it.
-    pub(crate) listener: usize,
 }
 
 impl Client {

@@ -47,7 +47,11 @@ pub(crate) struct Handled {
 /// Decides what happens to a request.
 fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
     if head.path() == b"*" {
-        return Decision::Reply(live.fallback(), ResponseHead::new(StatusCode::NO_CONTENT, Some(&live.fallback().block), ContentLength::None), Body::Empty);
+        return Decision::Reply(
+            live.fallback(),
+            ResponseHead::new(StatusCode::NO_CONTENT, Some(&live.fallback().block), ContentLength::None),
+            Body::Empty,
+        );
     }
     let raw = if head.path().is_empty() { b"/" } else { head.path() };
     let path = match path::normalize(raw) {
@@ -182,5 +186,7 @@ pub(crate) fn write_cause(error: &std::io::Error) -> String {
 /// `true` when a request wants another protocol on its connection (RFC 9110 §7.8).
 pub(crate) fn wants_upgrade(head: &RequestHead) -> bool {
     head.value(Known::Upgrade).is_some_and(|value| !value.is_empty())
-        && head.joined(Known::Connection).is_some_and(|value| crate::http::hop::members(&value).any(|member| member.eq_ignore_ascii_case(b"upgrade")))
+        && head
+            .joined(Known::Connection)
+            .is_some_and(|value| crate::http::hop::members(&value).any(|member| member.eq_ignore_ascii_case(b"upgrade")))
 }

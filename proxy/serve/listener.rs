@@ -142,7 +142,9 @@ fn bind_tcp(ip: Option<IpAddr>, port: u16, shared: bool, keepalive: Duration) ->
         Some(ip) => attempt(ip),
         // A kernel without IPv6 has the other family still.
         None => attempt(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).or_else(|error| match error.raw_os_error() {
-            Some(code) if code == rustix::io::Errno::AFNOSUPPORT.raw_os_error() || code == rustix::io::Errno::ADDRNOTAVAIL.raw_os_error() => {
+            Some(code)
+                if code == rustix::io::Errno::AFNOSUPPORT.raw_os_error() || code == rustix::io::Errno::ADDRNOTAVAIL.raw_os_error() =>
+            {
                 attempt(IpAddr::from([0, 0, 0, 0]))
             }
             _ => Err(error),
@@ -169,10 +171,11 @@ fn explain(listener: &Listener, error: &io::Error) -> Diagnostic {
     };
     let diagnostic = Diagnostic::new(listener.span, format!("cannot listen on {what}: {error}"));
     match (error.kind(), &listener.address) {
-        (io::ErrorKind::AddrInUse, ListenAddress::Tcp { port, .. }) => {
-            diagnostic.help(format!("another program listens there; `ss -ltnp 'sport = :{port}'` shows which: stop it, or use another port"))
+        (io::ErrorKind::AddrInUse, ListenAddress::Tcp { port, .. }) => diagnostic
+            .help(format!("another program listens there; `ss -ltnp 'sport = :{port}'` shows which: stop it, or use another port")),
+        (io::ErrorKind::AddrInUse, _) => {
+            diagnostic.help("another program listens there, or the path is a file: stop it, or use another path")
         }
-        (io::ErrorKind::AddrInUse, _) => diagnostic.help("another program listens there, or the path is a file: stop it, or use another path"),
         (io::ErrorKind::PermissionDenied, ListenAddress::Tcp { port, .. }) if *port < 1024 => diagnostic.help(
             "ports below 1024 need a right: use a port from 1024 on and let the container map it, or grant CAP_NET_BIND_SERVICE \
              (or set net.ipv4.ip_unprivileged_port_start=0)",
@@ -185,24 +188,19 @@ fn explain(listener: &Listener, error: &io::Error) -> Diagnostic {
 
 /// The share of one worker in all listeners.
 pub(crate) fn take_share(bound: &mut [Bound]) -> Vec<Share> {
-    bound
-        .iter_mut()
-        .enumerate()
-        .filter_map(|(listener, bound)| Some(Share { kind: bound.sockets.pop()?, scheme: bound.scheme, listener }))
-        .collect()
+    bound.iter_mut().filter_map(|bound| Some(Share { kind: bound.sockets.pop()?, scheme: bound.scheme })).collect()
 }
 
 /// One listening socket of one worker.
 pub(crate) struct Share {
     kind: Kind,
     scheme: Scheme,
-    listener: usize,
 }
 
 impl Share {
     /// Accepts until the worker drains.
     pub(crate) async fn accept_all(self, worker: Rc<Worker>) -> io::Result<()> {
-        let client = |address| Client { address, scheme: self.scheme, listener: self.listener };
+        let client = |address| Client { address, scheme: self.scheme };
         match self.kind {
             Kind::Tcp(socket) => {
                 let socket = TcpListener::from_std(socket)?;

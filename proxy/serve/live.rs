@@ -79,7 +79,9 @@ impl Live {
         for upstream in &plan.upstreams {
             match Server::new(upstream) {
                 Ok(server) => servers.push(server),
-                Err(error) => diagnostics.push(Diagnostic::new(upstream.span, error.message).help("use a shorter path, such as one below /run")),
+                Err(error) => {
+                    diagnostics.push(Diagnostic::new(upstream.span, error.message).help("use a shorter path, such as one below /run"))
+                }
             }
         }
         if !diagnostics.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! An error keeps Transom from starting (or a reload from happening); a warning is logged and the certificate is served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{error, fmt, io};
 
@@ -55,6 +55,20 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// The file that is wrong.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::Malformed { path, .. }
+            | Self::NoCertificate { path }
+            | Self::NoKey { path }
+            | Self::EncryptedKey { path }
+            | Self::UnusableKey { path, .. } => path,
+            Self::KeyMismatch { key, .. } => key,
+        }
+    }
+
     /// The way out, one sentence, for the line below the error.
     #[must_use]
     pub fn help(&self) -> &'static str {

@@ -13,23 +13,13 @@ async fn notes_are_made_changed_and_removed() {
     let samples = json(program.send(get("/api/notes")).await).await;
     assert_eq!(samples.as_array().unwrap().len(), 3);
 
-    let made = program
-        .send(request("POST", "/api/notes", r#"{"text":"milk"}"#))
-        .await;
+    let made = program.send(request("POST", "/api/notes", r#"{"text":"milk"}"#)).await;
     assert_eq!(made.status(), StatusCode::CREATED);
     assert_eq!(made.headers()["location"], "/api/notes/4");
-    assert_eq!(
-        json(made).await,
-        value!({"id": 4, "text": "milk", "done": false})
-    );
+    assert_eq!(json(made).await, value!({"id": 4, "text": "milk", "done": false}));
 
-    let changed = program
-        .send(request("PUT", "/api/notes/4", r#"{"done":true}"#))
-        .await;
-    assert_eq!(
-        json(changed).await,
-        value!({"id": 4, "text": "milk", "done": true})
-    );
+    let changed = program.send(request("PUT", "/api/notes/4", r#"{"done":true}"#)).await;
+    assert_eq!(json(changed).await, value!({"id": 4, "text": "milk", "done": true}));
 
     let removed = program.send(request("DELETE", "/api/notes/4", "")).await;
     assert_eq!(removed.status(), StatusCode::NO_CONTENT);
@@ -68,12 +58,7 @@ async fn an_echo_shows_the_request_byte_for_byte() {
     assert_eq!(echo["version"], "HTTP/1.1");
     assert_eq!(echo["body"], "hello");
     assert_eq!(echo["body_bytes"], 5);
-    assert!(
-        echo["headers"]
-            .as_array()
-            .unwrap()
-            .contains(&value!(["host", "backend"]))
-    );
+    assert!(echo["headers"].as_array().unwrap().contains(&value!(["host", "backend"])));
 }
 
 #[tokio::test]
@@ -88,9 +73,7 @@ async fn an_echo_shows_the_trailers_of_a_chunked_request() {
         .await
         .unwrap();
     let mut answer = String::new();
-    within("the answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
+    within("the answer", stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.contains(r#""trailers":[["x-sum","7"]]"#), "{answer}");
     assert!(answer.contains(r#""body_bytes":2"#), "{answer}");
 }
@@ -99,9 +82,7 @@ async fn an_echo_shows_the_trailers_of_a_chunked_request() {
 async fn http_2_with_prior_knowledge_is_served_on_the_same_socket() {
     let program = Program::start().await;
     let (mut client, connection) =
-        client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(program.stream().await))
-            .await
-            .unwrap();
+        client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(program.stream().await)).await.unwrap();
     tokio::spawn(connection);
     let mut ask = request("POST", "http://backend/api/echo", "hello");
     ask.headers_mut().remove("host");
@@ -113,11 +94,7 @@ async fn http_2_with_prior_knowledge_is_served_on_the_same_socket() {
 
     let cut = get("http://backend/api/truncated?bytes=10");
     let cut = within("an answer", client.send_request(cut)).await.unwrap();
-    assert!(
-        within("the reset", cut.into_body().collect())
-            .await
-            .is_err()
-    );
+    assert!(within("the reset", cut.into_body().collect()).await.is_err());
 }
 
 #[tokio::test]
@@ -127,27 +104,14 @@ async fn a_body_has_the_size_and_the_framing_asked_for() {
     assert_eq!(sized.headers()["content-length"], "1000000");
     let bytes = sized.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(bytes.len(), 1_000_000);
-    assert!(
-        bytes
-            .iter()
-            .enumerate()
-            .all(|(index, byte)| index % 251 == usize::from(*byte))
-    );
+    assert!(bytes.iter().enumerate().all(|(index, byte)| index % 251 == usize::from(*byte)));
 
-    let chunked = program
-        .send(get("/api/bytes/1000?chunked=1&chunk=300"))
-        .await;
+    let chunked = program.send(get("/api/bytes/1000?chunked=1&chunk=300")).await;
     assert_eq!(chunked.headers()["transfer-encoding"], "chunked");
-    assert_eq!(
-        chunked.into_body().collect().await.unwrap().to_bytes(),
-        bytes.slice(..1000)
-    );
+    assert_eq!(chunked.into_body().collect().await.unwrap().to_bytes(), bytes.slice(..1000));
 
     let small = program.send(get("/api/small")).await;
-    assert_eq!(
-        small.into_body().collect().await.unwrap().to_bytes().len(),
-        200
-    );
+    assert_eq!(small.into_body().collect().await.unwrap().to_bytes().len(), 200);
 
     let document = json(program.send(get("/api/json/5000")).await).await;
     assert!(document["items"].as_array().unwrap().len() > 50);
@@ -168,10 +132,7 @@ async fn each_line_of_a_stream_arrives_by_itself() {
     let program = Program::start().await;
     let mut answer = program.send(get("/api/stream?count=3&interval=30ms")).await;
     for number in 1..=3 {
-        let frame = within("a line", answer.body_mut().frame())
-            .await
-            .unwrap()
-            .unwrap();
+        let frame = within("a line", answer.body_mut().frame()).await.unwrap().unwrap();
         let line: serde_json::Value = serde_json::from_slice(frame.data_ref().unwrap()).unwrap();
         assert_eq!(line["n"], number);
     }
@@ -182,16 +143,12 @@ async fn each_line_of_a_stream_arrives_by_itself() {
 async fn events_go_on_after_the_last_event_id() {
     let program = Program::start().await;
     let mut ask = get("/api/events?count=2&interval=0");
-    ask.headers_mut()
-        .insert("last-event-id", "41".parse().unwrap());
+    ask.headers_mut().insert("last-event-id", "41".parse().unwrap());
     let answer = program.send(ask).await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let text = answer.into_body().collect().await.unwrap().to_bytes();
     let text = std::str::from_utf8(&text).unwrap();
-    assert!(
-        text.starts_with("id: 42\nevent: tick\ndata: {\"n\":42,"),
-        "{text}"
-    );
+    assert!(text.starts_with("id: 42\nevent: tick\ndata: {\"n\":42,"), "{text}");
     assert_eq!(text.matches("\n\n").count(), 2);
 }
 
@@ -214,9 +171,7 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     let head = b"POST /api/early?status=413 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
     stream.write_all(head).await.unwrap();
     let mut answer = [0; 12];
-    within("the answer", stream.read_exact(&mut answer))
-        .await
-        .unwrap();
+    within("the answer", stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
@@ -226,15 +181,7 @@ async fn odd_answers_are_as_they_are_asked_for() {
     assert_eq!(program.send(get("/api/status/599")).await.status(), 599);
     let nothing = program.send(get("/api/status/304")).await;
     assert_eq!(nothing.status(), StatusCode::NOT_MODIFIED);
-    assert!(
-        nothing
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes()
-            .is_empty()
-    );
+    assert!(nothing.into_body().collect().await.unwrap().to_bytes().is_empty());
 
     let flood = program.send(get("/api/headers?count=50&size=20")).await;
     assert_eq!(flood.headers()["x-flood-50"], "x".repeat(20));
@@ -243,10 +190,7 @@ async fn odd_answers_are_as_they_are_asked_for() {
     assert_eq!(cookies.headers().get_all("set-cookie").iter().count(), 2);
 
     let redirect = program.send(get("/api/redirect?to=%2Fnext")).await;
-    assert_eq!(
-        (redirect.status().as_u16(), &redirect.headers()["location"]),
-        (302, &"/next".parse().unwrap())
-    );
+    assert_eq!((redirect.status().as_u16(), &redirect.headers()["location"]), (302, &"/next".parse().unwrap()));
 
     let hop = program.send(get("/api/hop")).await;
     assert_eq!(hop.headers()["connection"], "x-private");
@@ -256,9 +200,7 @@ async fn odd_answers_are_as_they_are_asked_for() {
 #[tokio::test]
 async fn a_truncated_body_ends_halfway_with_the_connection() {
     let program = Program::start().await;
-    let bytes = program
-        .bytes_until_close(program.socket(), "/api/truncated?bytes=500")
-        .await;
+    let bytes = program.bytes_until_close(program.socket(), "/api/truncated?bytes=500").await;
     let text = String::from_utf8_lossy(&bytes);
     let (head, _) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("content-length: 1000"), "{head}");
@@ -268,35 +210,22 @@ async fn a_truncated_body_ends_halfway_with_the_connection() {
 #[tokio::test]
 async fn a_raw_answer_is_sent_byte_for_byte() {
     let program = Program::start().await;
-    let cut = program
-        .bytes_until_close(program.raw(), "/raw/truncated")
-        .await;
-    assert_eq!(
-        cut,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"
-    );
-    let nothing = program
-        .bytes_until_close(program.raw(), "/raw/close-at-once")
-        .await;
+    let cut = program.bytes_until_close(program.raw(), "/raw/truncated").await;
+    assert_eq!(cut, b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789");
+    let nothing = program.bytes_until_close(program.raw(), "/raw/close-at-once").await;
     assert!(nothing.is_empty());
-    let huge = program
-        .bytes_until_close(program.raw(), "/raw/unknown")
-        .await;
+    let huge = program.bytes_until_close(program.raw(), "/raw/unknown").await;
     assert!(huge.starts_with(b"HTTP/1.1 404"));
 }
 
 #[tokio::test]
 async fn a_raw_connection_is_kept_after_a_request_with_a_body() {
     let program = Program::start().await;
-    let mut stream = tokio::net::UnixStream::connect(program.raw())
-        .await
-        .unwrap();
+    let mut stream = tokio::net::UnixStream::connect(program.raw()).await.unwrap();
     let ask = b"POST /raw/ok HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /raw/stale HTTP/1.1\r\n\r\n";
     stream.write_all(ask).await.unwrap();
     let mut answers = String::new();
-    within("the close", stream.read_to_string(&mut answers))
-        .await
-        .unwrap();
+    within("the close", stream.read_to_string(&mut answers)).await.unwrap();
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
 }
 

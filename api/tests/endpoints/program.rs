@@ -44,19 +44,12 @@ pub fn get(target: &str) -> Request<Full<Bytes>> {
 
 /// A request with `body`.
 pub fn request(method: &str, target: &str, body: &str) -> Request<Full<Bytes>> {
-    Request::builder()
-        .method(method)
-        .uri(target)
-        .header("host", "backend")
-        .body(Full::new(Bytes::from(body.to_owned())))
-        .unwrap()
+    Request::builder().method(method).uri(target).header("host", "backend").body(Full::new(Bytes::from(body.to_owned()))).unwrap()
 }
 
 /// The body of an answer as JSON.
 pub async fn json(answer: Response<Incoming>) -> Value {
-    let bytes = within("the body", answer.into_body().collect())
-        .await
-        .unwrap();
+    let bytes = within("the body", answer.into_body().collect()).await.unwrap();
     serde_json::from_slice(&bytes.to_bytes()).unwrap()
 }
 
@@ -71,31 +64,16 @@ impl Program {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| format!("unix:{}", directory.path().join(name).display());
         let mut child = Command::new(env!("CARGO_BIN_EXE_api"))
-            .args([
-                "--listen",
-                &path("api.sock"),
-                "--raw-listen",
-                &path("raw.sock"),
-            ])
+            .args(["--listen", &path("api.sock"), "--raw-listen", &path("raw.sock")])
             .args(arguments)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut program = Self {
-            child,
-            stdout,
-            directory,
-        };
-        assert_eq!(
-            program.line().await,
-            format!("listening on {}", path_of(&program.socket()))
-        );
-        assert_eq!(
-            program.line().await,
-            format!("raw listening on {}", path_of(&program.raw()))
-        );
+        let mut program = Self { child, stdout, directory };
+        assert_eq!(program.line().await, format!("listening on {}", path_of(&program.socket())));
+        assert_eq!(program.line().await, format!("raw listening on {}", path_of(&program.raw())));
         program
     }
 
@@ -121,9 +99,7 @@ impl Program {
 
     /// An HTTP/1.1 client on a fresh connection.
     pub async fn client(&self) -> SendRequest<Full<Bytes>> {
-        let (client, connection) = http1::handshake(TokioIo::new(self.stream().await))
-            .await
-            .unwrap();
+        let (client, connection) = http1::handshake(TokioIo::new(self.stream().await)).await.unwrap();
         tokio::spawn(connection);
         client
     }
@@ -131,9 +107,7 @@ impl Program {
     /// One exchange on a fresh connection.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
         let mut client = self.client().await;
-        within("an answer", client.send_request(request))
-            .await
-            .unwrap()
+        within("an answer", client.send_request(request)).await.unwrap()
     }
 
     /// Asks for `path` and returns every byte until the server closes.
@@ -142,9 +116,7 @@ impl Program {
         let head = format!("GET {path} HTTP/1.1\r\nHost: backend\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
-        within("the close", stream.read_to_end(&mut bytes))
-            .await
-            .unwrap();
+        within("the close", stream.read_to_end(&mut bytes)).await.unwrap();
         bytes
     }
 

@@ -15,10 +15,7 @@ type Socket = WebSocketStream<UnixStream>;
 async fn connect(program: &Program, path: &str) -> Socket {
     let target = format!("ws://backend{path}");
     let stream = program.stream().await;
-    within("the handshake", client_async(target, stream))
-        .await
-        .unwrap()
-        .0
+    within("the handshake", client_async(target, stream)).await.unwrap().0
 }
 
 async fn next(socket: &mut Socket) -> Message {
@@ -41,11 +38,7 @@ async fn next_of(socket: &mut Socket, kind: &str) -> Value {
 async fn an_echo_socket_returns_text_and_bytes() {
     let program = Program::start().await;
     let mut socket = connect(&program, "/ws/echo").await;
-    for message in [
-        Message::text("hello"),
-        Message::binary(Bytes::from(vec![7; 1_000_000])),
-        Message::text(""),
-    ] {
+    for message in [Message::text("hello"), Message::binary(Bytes::from(vec![7; 1_000_000])), Message::text("")] {
         socket.send(message.clone()).await.unwrap();
         assert_eq!(next(&mut socket).await, message);
     }
@@ -58,10 +51,7 @@ async fn an_echo_socket_returns_text_and_bytes() {
 async fn the_first_offered_subprotocol_is_taken() {
     let program = Program::start().await;
     let mut ask = "ws://backend/ws/echo".into_client_request().unwrap();
-    ask.headers_mut().insert(
-        "sec-websocket-protocol",
-        "chat.v2, chat.v1".parse().unwrap(),
-    );
+    ask.headers_mut().insert("sec-websocket-protocol", "chat.v2, chat.v1".parse().unwrap());
     let (_socket, answer) = client_async(ask, program.stream().await).await.unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "chat.v2");
 }
@@ -81,41 +71,24 @@ async fn everybody_in_the_room_hears_what_one_says_and_the_ticks() {
 
     let tick = next_of(&mut second, "tick").await;
     assert_eq!(tick["sockets"], 2);
-    assert!(
-        (0.0..=1.0).contains(&tick["load"].as_f64().unwrap()),
-        "{tick}"
-    );
+    assert!((0.0..=1.0).contains(&tick["load"].as_f64().unwrap()), "{tick}");
 }
 
 #[tokio::test]
 async fn a_socket_answers_what_it_is_asked() {
     let program = Program::start().await;
     let mut socket = connect(&program, "/ws").await;
-    socket
-        .send(Message::text(r#"{"type":"ping","t":12.5}"#))
-        .await
-        .unwrap();
+    socket.send(Message::text(r#"{"type":"ping","t":12.5}"#)).await.unwrap();
     assert_eq!(next_of(&mut socket, "pong").await["t"], 12.5);
-    socket
-        .send(Message::text(r#"{"type":"echo","text":"x"}"#))
-        .await
-        .unwrap();
+    socket.send(Message::text(r#"{"type":"echo","text":"x"}"#)).await.unwrap();
     assert_eq!(next_of(&mut socket, "echo").await["text"], "x");
-    socket
-        .send(Message::text(
-            r#"{"type":"close","code":4001,"reason":"enough"}"#,
-        ))
-        .await
-        .unwrap();
+    socket.send(Message::text(r#"{"type":"close","code":4001,"reason":"enough"}"#)).await.unwrap();
     let frame = loop {
         if let Message::Close(frame) = next(&mut socket).await {
             break frame.unwrap();
         }
     };
-    assert_eq!(
-        (frame.code, frame.reason.as_str()),
-        (CloseCode::Library(4001), "enough")
-    );
+    assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Library(4001), "enough"));
 }
 
 #[tokio::test]
@@ -153,9 +126,7 @@ async fn bytes_sent_along_with_an_upgrade_are_echoed() {
     stream.write_all(b" second").await.unwrap();
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
-    within("the end", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
+    within("the end", stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
     assert!(answer.ends_with("\r\n\r\nfirst second"), "{answer}");
 }

@@ -80,7 +80,13 @@ async fn attempt<B: RequestBody, R: Responder>(
 ) -> Result<Option<Tunnel>, Failed> {
     let upgrade = exchange.responder.can_upgrade() && wants_upgrade(exchange.head);
     let mut head = worker.vectors.take();
-    let context = request::Context { client: exchange.client, strip: target.strip, rules: &route.request_rules, length: exchange.body.length(), upgrade };
+    let context = request::Context {
+        client: exchange.client,
+        strip: target.strip,
+        rules: &route.request_rules,
+        length: exchange.body.length(),
+        upgrade,
+    };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
     let mut reuse = Reuse::Allowed;
     let result = loop {

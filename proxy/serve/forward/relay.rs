@@ -68,7 +68,11 @@ enum SendError {
 
 impl Relay<'_> {
     /// Relays one exchange over one connection.
-    pub(super) async fn run<B: RequestBody, R: Responder>(&self, exchange: &mut Exchange<'_, B, R>, connection: Connection) -> Result<Relayed, Failure> {
+    pub(super) async fn run<B: RequestBody, R: Responder>(
+        &self,
+        exchange: &mut Exchange<'_, B, R>,
+        connection: Connection,
+    ) -> Result<Relayed, Failure> {
         let stream = RefCell::new(connection);
         let mut inbound = self.worker.inbounds.take();
         let is_sent = Cell::new(false);

@@ -49,7 +49,9 @@ pub(super) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
         }
         BodyLength::Unknown => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         // Some servers wait for a body that a POST does not say to lack (RFC 9110 §8.6).
-        BodyLength::Empty if matches!(head.method(), Method::Post | Method::Put | Method::Patch) => out.extend_from_slice(b"content-length: 0\r\n"),
+        BodyLength::Empty if matches!(head.method(), Method::Post | Method::Put | Method::Patch) => {
+            out.extend_from_slice(b"content-length: 0\r\n")
+        }
         BodyLength::Empty => {}
     }
     for (name, value) in &context.rules.set {

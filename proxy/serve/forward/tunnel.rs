@@ -40,7 +40,13 @@ pub(crate) struct Moved {
 }
 
 /// Moves bytes until both sides have ended, one fails, or nothing moved for `idle` (zero: for ever). `first` came from the client behind its request.
-pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut client: S, first: Vec<u8>, tunnel: Tunnel, worker: Rc<Worker>, idle: Duration) -> Moved {
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    mut client: S,
+    first: Vec<u8>,
+    tunnel: Tunnel,
+    worker: Rc<Worker>,
+    idle: Duration,
+) -> Moved {
     let Tunnel { mut upstream, first: from_upstream } = tunnel;
     let mut up = Direction::new(first);
     let mut down = Direction::new(from_upstream);

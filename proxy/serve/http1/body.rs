@@ -80,14 +80,24 @@ enum State {
 /// What is known without reading.
 enum Ready {
     /// `bytes` of data, then `skip` bytes of coding.
-    Data { bytes: usize, skip: usize, is_last: bool },
+    Data {
+        bytes: usize,
+        skip: usize,
+        is_last: bool,
+    },
     End,
     More,
 }
 
 impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
     /// A reader for a body that is framed so. `idle` is the longest wait between two pieces; zero is for ever.
-    pub(crate) fn new(stream: &'a RefCell<S>, inbound: &'a mut Inbound, deadline: &'a mut Deadline, framing: Framing, idle: Duration) -> Self {
+    pub(crate) fn new(
+        stream: &'a RefCell<S>,
+        inbound: &'a mut Inbound,
+        deadline: &'a mut Deadline,
+        framing: Framing,
+        idle: Duration,
+    ) -> Self {
         let state = match framing {
             Framing::Empty | Framing::Length(0) => State::Done,
             Framing::Length(length) => State::Length(length),

@@ -142,10 +142,13 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let (meta, refusal) = match head {
         Ok(meta) => (meta, None),
         Err(HeadError::Gone) => return Next::Close,
-        Err(HeadError::Refused(refusal)) => (RequestMeta { framing: Framing::Empty, keep_alive: false, expects_continue: false }, Some(refusal)),
+        Err(HeadError::Refused(refusal)) => {
+            (RequestMeta { framing: Framing::Empty, keep_alive: false, expects_continue: false }, Some(refusal))
+        }
     };
     let mut write_deadline = Deadline::default();
-    let expectation = Cell::new(if meta.expects_continue && meta.framing != Framing::Empty { Expectation::Waiting } else { Expectation::Met });
+    let expectation =
+        Cell::new(if meta.expects_continue && meta.framing != Framing::Empty { Expectation::Waiting } else { Expectation::Met });
     let keep_alive = if meta.keep_alive && !worker.draining.is_cancelled() { KeepAlive::Yes } else { KeepAlive::No };
     let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.live().plan().limits.body.0);
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
@@ -167,7 +170,10 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Whether the connection can go on, once the response is out.
-async fn next<S: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange<'_, Http1Body<'_, S>, Http1Responder<'_, S>>, tunnel: bool) -> Next {
+async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    exchange: &mut Exchange<'_, Http1Body<'_, S>, Http1Responder<'_, S>>,
+    tunnel: bool,
+) -> Next {
     if tunnel {
         return Next::Continue;
     }

@@ -121,7 +121,9 @@ mod tests {
             assert_eq!(resolve(lengths, &[]), Err(FramingError::BadLength), "{lengths:?}");
         }
         assert_eq!(resolve(&["1"], &["chunked"]), Err(FramingError::LengthAndCoding));
-        for codings in [&["chunked", "chunked"][..], &["chunked, chunked"], &["gzip, chunked"], &["chunked;x"], &["chunked, identity"], &[""]] {
+        for codings in
+            [&["chunked", "chunked"][..], &["chunked, chunked"], &["gzip, chunked"], &["chunked;x"], &["chunked, identity"], &[""]]
+        {
             assert_eq!(resolve(&[], codings), Err(FramingError::BadCoding), "{codings:?}");
         }
         assert_eq!(resolve(&[], &["gzip"]), Err(FramingError::UnknownCoding));

@@ -62,7 +62,10 @@ impl HeadScanner {
             refuse_foreign(bytes.get(self.scanned..).unwrap_or_default())?;
         }
         if self.lines == 0 && pending as u64 > limits.uri.0 + 64 {
-            return Err(Refusal::closing(StatusCode::URI_TOO_LONG, format!("the request line exceeds limits.uri ({} bytes)", limits.uri.0)));
+            return Err(Refusal::closing(
+                StatusCode::URI_TOO_LONG,
+                format!("the request line exceeds limits.uri ({} bytes)", limits.uri.0),
+            ));
         }
         if bytes.len() as u64 > limits.header.0 {
             return Err(Self::too_large(limits));
@@ -177,9 +180,9 @@ fn check_target(head: &mut RequestHead) -> Result<(), Refusal> {
 
 /// `http://authority/path`: where the authority is, and where the path begins.
 fn split_absolute(target: &[u8]) -> Option<(Range<usize>, usize)> {
-    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
-        target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    })?;
+    let scheme = [&b"http://"[..], b"https://"]
+        .into_iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))?;
     let rest = target.get(scheme.len()..)?;
     let end = rest.iter().position(|&byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     (end > 0).then(|| (scheme.len()..scheme.len() + end, scheme.len() + end))

@@ -106,7 +106,12 @@ impl Inbound {
     }
 
     /// Reads once; 0 bytes is the end of the stream. `body` asks for the large room that streaming wants.
-    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, stream: &RefCell<S>, room: Room) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &RefCell<S>,
+        room: Room,
+    ) -> Poll<io::Result<usize>> {
         self.make_room(match room {
             Room::Head if self.bytes.is_empty() => FIRST_BYTES,
             Room::Head => READ_BYTES_MIN,

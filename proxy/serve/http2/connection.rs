@@ -134,7 +134,8 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let plan = live.plan();
     let mut head = RequestHead::default();
     let refusal = head::read(&request, &mut head, &plan.limits).err();
-    let content_length = head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
+    let content_length =
+        head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
     let idle = plan.timeouts.body_idle;
     let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
     let responder = Http2Responder::new(respond, head.method() == Method::Head, idle);

@@ -43,7 +43,9 @@ pub(super) fn read<B>(request: &Request<B>, head: &mut RequestHead, limits: &Lim
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT: not a forward proxy"));
     }
     match head.value(Known::Expect) {
-        Some(value) if !value.eq_ignore_ascii_case(b"100-continue") => Err(Refusal::new(StatusCode::EXPECTATION_FAILED, "unknown expectation")),
+        Some(value) if !value.eq_ignore_ascii_case(b"100-continue") => {
+            Err(Refusal::new(StatusCode::EXPECTATION_FAILED, "unknown expectation"))
+        }
         _ => Ok(()),
     }
 }

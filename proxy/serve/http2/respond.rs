@@ -119,7 +119,11 @@ async fn wait_for_capacity(stream: &mut SendStream<Bytes>, deadline: &mut Deadli
 }
 
 fn io_error(error: h2::Error) -> io::Error {
-    if error.is_io() { error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()) } else { io::Error::new(io::ErrorKind::ConnectionReset, error) }
+    if error.is_io() {
+        error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
+    } else {
+        io::Error::new(io::ErrorKind::ConnectionReset, error)
+    }
 }
 
 fn fields(head: &ResponseHead<'_>) -> HeaderMap {
