@@ -43,16 +43,29 @@ pub(super) fn shown(address: &ServerAddress) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
 
     use super::*;
+
+    /// A socket file whose listener is gone.
+    pub(in crate::process) async fn leave_socket(path: &Path) {
+        drop(UnixListener::bind(path).unwrap());
+        // A child that another test is starting holds a copy of the listener up to its exec.
+        let refused = async {
+            while std::os::unix::net::UnixStream::connect(path).is_ok() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), refused).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_socket_file_that_was_left_behind_is_not_ready_and_a_new_listener_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("api.sock");
-        drop(UnixListener::bind(&path).unwrap()); // the file stays
+        leave_socket(&path).await;
         let address = ServerAddress::Unix(path.clone());
         assert!(path.exists());
         assert!(timeout(PAUSE_MIN * 3, accepts(&address)).await.is_err());

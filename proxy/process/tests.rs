@@ -24,8 +24,14 @@ impl Lines {
         timeout(DEADLINE, self.0.recv()).await.expect("no line came").expect("no line will come")
     }
 
+    /// The next line on stdout; shells tell on stderr of what was ended under them.
     async fn next_text(&mut self) -> String {
-        self.next().await.2
+        loop {
+            let (_, stream, text) = self.next().await;
+            if stream == "stdout" {
+                return text;
+            }
+        }
     }
 
     async fn next_pid(&mut self) -> Pid {
@@ -220,7 +226,7 @@ async fn a_process_is_ready_when_its_socket_accepts_and_not_before() {
     let (options, mut lines) = options();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api.sock");
-    drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // of a process that is dead
+    ready::tests::leave_socket(&path).await;
     let spec = Spec { ready: Some(ServerAddress::Unix(path.clone())), ..shell("echo $$; exec sleep 1000") };
     let supervisor = Supervisor::start(vec![spec], options);
     let pid = lines.next_pid().await;
@@ -234,6 +240,7 @@ async fn a_process_is_ready_when_its_socket_accepts_and_not_before() {
 
     // Its next life is not ready because the one before was.
     drop(listener);
+    std::fs::remove_file(&path).unwrap();
     kill(pid, Signal::SIGKILL).unwrap();
     lines.next_pid().await;
     assert_eq!(supervisor.status()[0].state, State::Starting);

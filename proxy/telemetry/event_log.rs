@@ -141,4 +141,32 @@ mod tests {
         assert_eq!(text.lines().count(), 500);
         assert!(text.ends_with("number=499\n"));
     }
+
+    #[test]
+    fn warnings_of_the_log_crate_arrive_under_their_own_name() {
+        // In a program of its own: a program has one event log.
+        let arguments = ["--exact", "telemetry::event_log::tests::inner", "--ignored", "--nocapture"];
+        let output = std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let shown =
+            |line: &serde_json::Value| [&line["level"], &line["target"], &line["msg"]].map(|value| value.as_str().unwrap().to_owned());
+        assert_eq!(
+            lines.iter().map(shown).collect::<Vec<_>>(),
+            [["warn", "pingora_core::connectors", "their warning"], ["info", "transom::telemetry::event_log::tests", "our info"]]
+        );
+        assert_eq!(lines[0].as_object().unwrap().len(), 4, "no more than it says: {}", lines[0]);
+    }
+
+    #[test]
+    #[ignore = "started by the test above"]
+    fn inner() {
+        let log = EventLog::start(LogLevel::Info, EventFormat::for_stderr(None)).unwrap();
+        log::warn!(target: "pingora_core::connectors", "their {}", "warning");
+        log::info!(target: "pingora_core::connectors", "their info");
+        tracing::info!("our info");
+        assert!(EventLog::start(LogLevel::Info, EventFormat::Json).is_err(), "a program has one event log");
+        log.close();
+    }
 }
