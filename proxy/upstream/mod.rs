@@ -5,6 +5,7 @@
 
 mod connector;
 mod hold;
+mod peer;
 mod server;
 
 pub use connector::{ConnectError, Connection, Connector};

@@ -5,9 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pingora_core::upstreams::peer::BasicPeer;
-
 use super::hold::Hold;
+use super::peer::ServerPeer;
 use crate::plan;
 use crate::units::ServerAddress;
 
@@ -24,7 +23,7 @@ pub struct Server {
 
 enum Target {
     /// A Unix socket or an IP address: known for good.
-    Fixed(Box<BasicPeer>),
+    Fixed(Box<ServerPeer>),
     /// A name, with the addresses last found.
     Named { host: String, port: u16, resolved: Mutex<Option<(Instant, Vec<SocketAddr>)>> },
 }
@@ -44,13 +43,13 @@ impl Server {
     pub fn new(upstream: &plan::Upstream) -> Result<Self, ServerError> {
         let target = match &upstream.address {
             ServerAddress::Unix(path) => {
-                let peer = BasicPeer::new_uds(path).map_err(|_| ServerError {
+                let peer = ServerPeer::unix(path).ok_or_else(|| ServerError {
                     message: format!("the socket path {} is too long: the kernel allows 107 bytes", path.display()),
                 })?;
                 Target::Fixed(Box::new(peer))
             }
             ServerAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
-                Ok(ip) => Target::Fixed(Box::new(tcp_peer(SocketAddr::new(ip, *port)))),
+                Ok(ip) => Target::Fixed(Box::new(ServerPeer::tcp(SocketAddr::new(ip, *port)))),
                 Err(_) => Target::Named { host: host.clone(), port: *port, resolved: Mutex::new(None) },
             },
         };
@@ -73,7 +72,7 @@ impl Server {
             Target::Fixed(peer) => Ok(Peers::One(peer)),
             Target::Named { host, port, resolved } => {
                 if let Some(addresses) = fresh(resolved) {
-                    return Ok(Peers::Many(addresses.into_iter().map(tcp_peer).collect()));
+                    return Ok(Peers::Many(addresses.into_iter().map(ServerPeer::tcp).collect()));
                 }
                 let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await?.collect();
                 if addresses.is_empty() {
@@ -82,7 +81,7 @@ impl Server {
                 if let Ok(mut slot) = resolved.lock() {
                     *slot = Some((Instant::now(), addresses.clone()));
                 }
-                Ok(Peers::Many(addresses.into_iter().map(tcp_peer).collect()))
+                Ok(Peers::Many(addresses.into_iter().map(ServerPeer::tcp).collect()))
             }
         }
     }
@@ -93,20 +92,16 @@ fn fresh(resolved: &Mutex<Option<(Instant, Vec<SocketAddr>)>>) -> Option<Vec<Soc
     slot.as_ref().filter(|(at, _)| at.elapsed() < RESOLVED_FOR).map(|(_, addresses)| addresses.clone())
 }
 
-fn tcp_peer(address: SocketAddr) -> BasicPeer {
-    BasicPeer::new(&address.to_string())
-}
-
 /// The peers of one server.
 pub(super) enum Peers<'a> {
     /// One that is known for good.
-    One(&'a BasicPeer),
+    One(&'a ServerPeer),
     /// Those that a name stands for now.
-    Many(Vec<BasicPeer>),
+    Many(Vec<ServerPeer>),
 }
 
 impl Peers<'_> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &BasicPeer> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ServerPeer> {
         match self {
             Self::One(peer) => std::slice::from_ref(*peer).iter(),
             Self::Many(peers) => peers.iter(),

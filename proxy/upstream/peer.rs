@@ -1,0 +1,68 @@
+//! What Pingora's connector is told of a server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use pingora_core::protocols::l4::socket::SocketAddr as Address;
+use pingora_core::upstreams::peer::{BasicPeer, Peer, PeerOptions};
+
+/// A plain HTTP/1 server.
+#[derive(Debug, Clone)]
+pub(super) struct ServerPeer {
+    basic: BasicPeer,
+    /// Of the address; connections are kept under it.
+    key: u64,
+}
+
+impl ServerPeer {
+    /// A server behind a Unix socket; `None` when the kernel does not allow so long a path.
+    pub(super) fn unix(path: &Path) -> Option<Self> {
+        BasicPeer::new_uds(path).ok().map(Self::new)
+    }
+
+    /// A server at an address.
+    pub(super) fn tcp(address: SocketAddr) -> Self {
+        Self::new(BasicPeer::new(&address.to_string()))
+    }
+
+    fn new(basic: BasicPeer) -> Self {
+        Self { key: basic.reuse_hash(), basic }
+    }
+}
+
+impl fmt::Display for ServerPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.basic, f)
+    }
+}
+
+impl Peer for ServerPeer {
+    fn address(&self) -> &Address {
+        self.basic.address()
+    }
+
+    fn tls(&self) -> bool {
+        false
+    }
+
+    fn sni(&self) -> &str {
+        ""
+    }
+
+    fn reuse_hash(&self) -> u64 {
+        self.key
+    }
+
+    fn get_peer_options(&self) -> Option<&PeerOptions> {
+        self.basic.get_peer_options()
+    }
+
+    /// Pingora asks the kernel for the peer's name before each reuse and compares it with the address. For a Unix socket that is the path that the
+    /// server bound, which need not be the one that we connect to: a socket that was moved into its place, or bound by a relative path, would
+    /// never be used twice. The key is of the address, and no other connection is kept under it.
+    fn matches_fd<V: AsRawFd>(&self, _fd: V) -> bool {
+        true
+    }
+}
