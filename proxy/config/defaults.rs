@@ -1,6 +1,86 @@
 //! Every default of the config language, each with its reason.
+//!
+//! A default is safe first and unsurprising second; who wants another writes it down. What is in no config file is in no other place but here.
 
 use std::time::Duration;
 
-/// How long requests are held while an upstream cannot be reached.
-pub const UPSTREAM_WAIT: Duration = Duration::from_secs(10);
+use http::StatusCode;
+
+use super::{AccessFormat, AccessLog, AccessTarget, HeaderPreset, HttpVersions, Limits, LogLevel, Timeouts};
+use crate::units::ByteSize;
+
+/// `server.listen` without `[tls]`: a port that any user may bind, so that a container without capabilities starts.
+pub const LISTEN_PLAIN: &[&str] = &[":8080"];
+
+/// `server.listen` with `[tls]`: the same, and its TLS neighbour; 8080 then redirects there.
+pub const LISTEN_TLS: &[&str] = &[":8080", ":8443"];
+
+/// `server.http`: what every browser speaks.
+pub const HTTP: HttpVersions = HttpVersions { h1: true, h2: true };
+
+/// `server.https_redirect`: permanent, and unlike 301 it keeps the method of a POST (RFC 9110 §15.4.9).
+pub const HTTPS_REDIRECT: StatusCode = StatusCode::PERMANENT_REDIRECT;
+
+/// `server.grace`: Docker kills ten seconds after it asked; two of them are left for the processes.
+pub const GRACE: Duration = Duration::from_secs(8);
+
+/// `[limits]`.
+pub const LIMITS: Limits = Limits {
+    // Photographs and documents pass, which nginx's 1 MiB refuses; a disk cannot be filled, since bodies are streamed.
+    body: ByteSize(16 << 20),
+    // Four cookies of the largest size that browsers keep (RFC 6265 §6.1), and a token.
+    header: ByteSize(32 << 10),
+    // Browsers send about twenty, proxies before us add a dozen.
+    header_count: 100,
+    // RFC 9110 §4.1 asks for 8000 bytes.
+    uri: ByteSize(8 << 10),
+};
+
+/// `[timeouts]`.
+pub const TIMEOUTS: Timeouts = Timeouts {
+    // A head fits in a few packets; who needs longer is holding the connection open on purpose.
+    header: Duration::from_secs(10),
+    // As nginx's client_body_timeout: a telephone between two cells.
+    body_idle: Duration::from_secs(60),
+    // As nginx's keepalive_timeout; above the 60 s of the usual load balancers before us, so that they close first.
+    keepalive: Duration::from_secs(75),
+    // Upstreams are near: the second and third SYN go out within three seconds.
+    connect: Duration::from_secs(3),
+    // As nginx's proxy_read_timeout.
+    response: Duration::from_secs(60),
+    // The same, between two reads.
+    idle: Duration::from_secs(60),
+    // A silent WebSocket is healthy; dead peers are found by TCP keep-alive.
+    stream: Duration::ZERO,
+    // Below the shortest table entries of NAT routers.
+    tcp_keepalive: Duration::from_secs(30),
+};
+
+/// `headers.preset`: the headers that no single-page app is broken by.
+pub const PRESET: HeaderPreset = HeaderPreset::Spa;
+
+/// `upstream.wait`: longer than most APIs take to start, shorter than a person takes to give up.
+pub const WAIT: Duration = Duration::from_secs(10);
+
+/// `route.index`.
+pub const INDEX: &str = "index.html";
+
+/// The file of `spa = true`.
+pub const SPA: &str = "index.html";
+
+/// `redirect.status`, also of `redirect = "…"`: as `https_redirect`.
+pub const REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;
+
+/// `respond.status`.
+pub const RESPOND_STATUS: StatusCode = StatusCode::OK;
+
+/// `respond.type`: never sniffed as HTML.
+pub const RESPOND_TYPE: &str = "text/plain; charset=utf-8";
+
+/// `log.level`: what an operator acts on.
+pub const LOG_LEVEL: LogLevel = LogLevel::Info;
+
+/// `log.access`: on, where containers are read from, in the form that machines read.
+pub fn access() -> AccessLog {
+    AccessLog { format: AccessFormat::Json, to: AccessTarget::Stdout, skip: Vec::new() }
+}

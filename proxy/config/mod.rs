@@ -5,6 +5,8 @@
 
 pub mod defaults;
 mod diagnostic;
+#[cfg(test)]
+mod golden;
 mod model;
 mod source;
 mod toml;

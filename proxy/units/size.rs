@@ -52,7 +52,7 @@ impl fmt::Display for ByteSize {
             return f.write_str("0");
         }
         for (name, factor) in UNITS {
-            if self.0 % factor == 0 {
+            if self.0.is_multiple_of(factor) {
                 return write!(f, "{}{name}", self.0 / factor);
             }
         }

@@ -44,6 +44,9 @@ fn parse_tcp(text: &str, rest: &str) -> Result<ListenAddress, UnitError> {
     if let Ok(ip) = rest.parse::<Ipv6Addr>() {
         return error(text, format!("an IPv6 address stands in brackets, before a port: write \"[{ip}]:8080\""));
     }
+    if rest.starts_with('[') && rest.ends_with(']') {
+        return error(text, format!("a port is missing: write \"{text}:8080\""));
+    }
     let Some((host, port_text)) = rest.rsplit_once(':') else {
         let host = if rest.parse::<IpAddr>().is_ok() { rest } else { "" };
         return error(text, format!("a port is missing: write \"{host}:8080\""));
@@ -124,6 +127,7 @@ mod tests {
             ("example.com:80", "\":80\""),
             ("::1:80", "\"[::1:80]:8080\""),
             ("127.0.0.1", "\"127.0.0.1:8080\""),
+            ("[::1]", "\"[::1]:8080\""),
             ("http://:80/", "\"http://:80\""),
             (":80/api", "\":80\""),
             (":99999", "\":8080\""),

@@ -1,0 +1,259 @@
+//! The keys of every table, one line each.
+
+use super::{Key, Keys};
+
+const fn key(name: &'static str, example: &'static str) -> Key {
+    Key { name, text: example, built: true }
+}
+
+const fn later(name: &'static str, instead: &'static str) -> Key {
+    Key { name, text: instead, built: false }
+}
+
+pub(in super::super) const ROOT: Keys = Keys {
+    title: "the top of the file",
+    keys: &[
+        key("server", "{ listen = [\":8080\"] }"),
+        key("tls", "{ dev = true }"),
+        key("limits", "{ body = \"16MiB\" }"),
+        key("timeouts", "{ response = \"60s\" }"),
+        key("headers", "{ preset = \"spa\" }"),
+        key("upstream", "{ api = { to = \"http://127.0.0.1:3000\" } }"),
+        key("process", "{ api = { command = [\"node\", \"server.js\"] } }"),
+        key("route", "[{ path = \"/\", root = \"dist\" }]"),
+        key("log", "{ level = \"info\" }"),
+        later("$schema", "editors get no completion from it"),
+        later("include", "everything stands in one file"),
+        later("compression", "assets are served from the .br, .gz and .zst files beside them, which the build makes"),
+        later("metrics", "the access log is the only telemetry"),
+        later("admin", ""),
+    ],
+    near: &[("routes", "route"), ("location", "route"), ("ssl", "tls"), ("logging", "log"), ("processes", "process"), ("http", "server")],
+};
+
+pub(in super::super) const SERVER: Keys = Keys {
+    title: "[server]",
+    keys: &[
+        key("listen", "[\":8080\"]"),
+        key("names", "[\"example.com\"]"),
+        key("http", "[\"h1\", \"h2\"]"),
+        key("https_redirect", "308"),
+        key("grace", "\"8s\""),
+        later("public_port", "redirects name the port that is listened on"),
+        later("canonical", "every name in `names` is served as it is"),
+        later("trusted_proxies", "X-Forwarded-* and Forwarded are always rebuilt from the connection itself"),
+        later("proxy_protocol", "the client's address is that of the connection"),
+        later("workers", "there is one worker for each core"),
+        later("user", "start it as the user that it should run as"),
+        later("drain_delay", "draining begins at once"),
+    ],
+    near: &[("server_name", "names"), ("port", "listen"), ("bind", "listen"), ("host", "names"), ("hosts", "names"), ("address", "listen")],
+};
+
+pub(in super::super) const TLS: Keys = Keys {
+    title: "[tls]",
+    keys: &[
+        key("dev", "true"),
+        key("cert", "\"certs/tls.crt\""),
+        key("key", "\"certs/tls.key\""),
+        later("min_version", "TLS 1.2 and 1.3 are spoken"),
+        later("curves", ""),
+        later("ocsp", ""),
+        later("tickets", ""),
+        later("early_data", "0-RTT is off"),
+        later("client_ca", "clients are not asked for certificates"),
+        later("client_auth", "clients are not asked for certificates"),
+        later("acme", "give `cert` and `key`, made by an ACME client such as lego or certbot"),
+    ],
+    near: &[("ssl_certificate", "cert"), ("ssl_certificate_key", "key"), ("certificate", "cert"), ("private_key", "key")],
+};
+
+pub(in super::super) const LIMITS: Keys = Keys {
+    title: "[limits]",
+    keys: &[
+        key("body", "\"16MiB\""),
+        key("header", "\"32KiB\""),
+        key("header_count", "100"),
+        key("uri", "\"8KiB\""),
+        later("connections", ""),
+        later("connections_per_ip", "connections are not counted by address"),
+        later("upstream_header", ""),
+    ],
+    near: &[("client_max_body_size", "body"), ("headers", "header"), ("url", "uri")],
+};
+
+pub(in super::super) const TIMEOUTS: Keys = Keys {
+    title: "[timeouts]",
+    keys: &[
+        key("header", "\"10s\""),
+        key("body_idle", "\"60s\""),
+        key("keepalive", "\"75s\""),
+        key("connect", "\"3s\""),
+        key("response", "\"60s\""),
+        key("idle", "\"60s\""),
+        key("stream", "\"0s\""),
+        key("tcp_keepalive", "\"30s\""),
+    ],
+    near: &[
+        ("proxy_read_timeout", "response"),
+        ("proxy_connect_timeout", "connect"),
+        ("keepalive_timeout", "keepalive"),
+        ("read", "response"),
+        ("body", "body_idle"),
+        ("websocket", "stream"),
+    ],
+};
+
+pub(in super::super) const HEADERS: Keys = Keys {
+    title: "[headers]",
+    keys: &[
+        key("preset", "\"spa\""),
+        key("set", "{ \"X-Frame-Options\" = \"DENY\" }"),
+        key("remove", "[\"Server\"]"),
+        later("hsts", "set it yourself: set = { \"Strict-Transport-Security\" = \"max-age=31536000\" }"),
+        later("csp", "set it yourself: set = { \"Content-Security-Policy\" = \"default-src 'self'\" }"),
+    ],
+    near: &[("add", "set"), ("add_header", "set"), ("delete", "remove")],
+};
+
+pub(in super::super) const UPSTREAM: Keys = Keys {
+    title: "[upstream.NAME]",
+    keys: &[
+        key("to", "\"http://127.0.0.1:3000\""),
+        key("wait", "\"10s\""),
+        later("balance", "an upstream is one server"),
+        later("keepalive", ""),
+        later("retry", ""),
+        later("breaker", "requests wait for `wait`, then get 503"),
+        later("health", "an upstream counts as ready when it accepts a connection"),
+    ],
+    near: &[("server", "to"), ("servers", "to"), ("url", "to"), ("address", "to"), ("timeout", "wait")],
+};
+
+pub(in super::super) const PROCESS: Keys = Keys {
+    title: "[process.NAME]",
+    keys: &[
+        key("command", "[\"node\", \"server.js\"]"),
+        key("cwd", "\"/srv/api\""),
+        key("env", "{ NODE_ENV = \"production\" }"),
+        key("env_pass", "[\"DATABASE_URL\"]"),
+        key("ready", "{ upstream = \"api\" }"),
+        later("user", "processes run as the user that starts Transom"),
+        later("start_timeout", ""),
+        later("restart", ""),
+        later("on_exit", ""),
+        later("stop", ""),
+        later("log", ""),
+        later("depends_on", ""),
+    ],
+    near: &[("directory", "cwd"), ("environment", "env"), ("cmd", "command"), ("exec", "command"), ("args", "command")],
+};
+
+pub(in super::super) const READY: Keys = Keys {
+    title: "ready = { … }",
+    keys: &[
+        key("upstream", "\"api\""),
+        key("socket", "\"unix:/run/app/api.sock\""),
+        later("http", "use `socket` with the same address: ready = { socket = \"http://127.0.0.1:3000\" }"),
+        later("log", "use `upstream` or `socket`"),
+        later("notify", "use `upstream` or `socket`"),
+    ],
+    near: &[],
+};
+
+pub(in super::super) const ROUTE: Keys = Keys {
+    title: "[[route]]",
+    keys: &[
+        key("path", "\"/api\""),
+        key("exact", "\"/livez\""),
+        key("proxy", "\"http://127.0.0.1:3000\""),
+        key("strip", "\"/api\""),
+        key("root", "\"dist\""),
+        key("index", "[\"index.html\"]"),
+        key("spa", "true"),
+        key("redirect", "\"/new\""),
+        key("respond", "{ status = 200, body = \"ok\\n\" }"),
+        key("headers", "{ response = { set = { \"Cache-Control\" = \"no-store\" } } }"),
+        later("host", "upstreams get the Host that the client sent"),
+        later("limits", "`[limits]` counts for every route"),
+        later("timeouts", "`[timeouts]` counts for every route"),
+        later("rate", "requests are not counted"),
+        later("cors", "answer it in the API, or set the headers in `headers.response.set`"),
+        later("cache", "responses of upstreams are not kept"),
+        later("allow", "every address is served"),
+        later("auth", "ask for credentials in the API"),
+        later("try", "a file is looked up as it is asked for, then `index`, then `spa`"),
+        later("immutable", "files with a hash in their name are immutable by themselves"),
+        later("html_cache", "HTML is sent with `no-cache`"),
+        later("early_hints", "no 103 is sent"),
+        later("env", "put run-time settings in a file of the root"),
+        later("hidden", "files with a dot before their name are 404"),
+        later("symlinks", "links are followed inside the root only"),
+        later("listing", "folders are not listed"),
+        later("etag", "ETags are made from the content"),
+        later("errors", "error pages are Transom's own"),
+        later("mime", "the type follows the ending of the file"),
+        later("compression", "compressed files beside the assets are served by themselves"),
+    ],
+    near: &[
+        ("proxy_pass", "proxy"),
+        ("location", "path"),
+        ("prefix", "path"),
+        ("upstream", "proxy"),
+        ("return", "redirect"),
+        ("rewrite", "strip"),
+        ("try_files", "spa"),
+        ("fallback", "spa"),
+        ("alias", "root"),
+        ("static", "root"),
+        ("header", "headers"),
+        ("add_header", "headers"),
+        ("strip_prefix", "strip"),
+        ("response", "respond"),
+    ],
+};
+
+pub(in super::super) const ROUTE_HEADERS: Keys = Keys {
+    title: "headers of [[route]]",
+    keys: &[key("request", "{ set = { \"X-Real-Route\" = \"api\" } }"), key("response", "{ set = { \"Cache-Control\" = \"no-store\" } }")],
+    near: &[("set", "response.set"), ("remove", "response.remove")],
+};
+
+pub(in super::super) const HEADER_RULES: Keys = Keys {
+    title: "headers.response of [[route]]",
+    keys: &[key("set", "{ \"Cache-Control\" = \"no-store\" }"), key("remove", "[\"Server\"]")],
+    near: &[("add", "set"), ("delete", "remove")],
+};
+
+pub(in super::super) const REDIRECT: Keys = Keys {
+    title: "redirect = { … }",
+    keys: &[key("to", "\"/new\""), key("status", "308")],
+    near: &[("code", "status"), ("url", "to"), ("location", "to")],
+};
+
+pub(in super::super) const RESPOND: Keys = Keys {
+    title: "respond = { … }",
+    keys: &[key("status", "200"), key("body", "\"ok\\n\""), key("type", "\"text/plain; charset=utf-8\"")],
+    near: &[("code", "status"), ("text", "body"), ("content_type", "type")],
+};
+
+pub(in super::super) const LOG: Keys = Keys {
+    title: "[log]",
+    keys: &[key("level", "\"info\""), key("access", "{ format = \"json\", to = \"stdout\" }")],
+    near: &[("access_log", "access"), ("format", "access")],
+};
+
+pub(in super::super) const ACCESS: Keys = Keys {
+    title: "access = { … }",
+    keys: &[
+        key("format", "\"json\""),
+        key("to", "\"stdout\""),
+        key("skip", "[\"/livez\"]"),
+        later("redact_query", "the access log has no way to hide parts of a query"),
+    ],
+    near: &[("file", "to"), ("path", "to"), ("output", "to"), ("ignore", "skip")],
+};
+
+/// Where "belongs in" looks, in the order in which it names them.
+pub(in super::super) const TABLES: &[&Keys] =
+    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
