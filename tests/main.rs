@@ -1,0 +1,26 @@
+//! End to end: the real binary, real sockets, real clients. One file for each behaviour; the names of the tests are the promises.
+#![allow(missing_docs)]
+
+mod support;
+
+mod access_log;
+mod browser;
+mod check;
+mod command_line;
+mod deadlines;
+mod foreign_backend;
+mod forwarding;
+mod framing;
+mod headers;
+mod hold;
+mod http2;
+mod limits;
+mod listeners;
+mod processes;
+mod real_clients;
+mod static_files;
+mod stopping;
+mod streams;
+mod tls;
+mod upstream_faults;
+mod websocket;
