@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -119,25 +118,30 @@ const fn path_cause(error: path::PathError) -> &'static str {
 
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
-    let live = Arc::clone(worker.live());
+    let live = worker.live();
     let limit = live.plan().limits.body.0;
     let decision = match exchange.body.length() {
         BodyLength::Known(length) if limit > 0 && length > limit => {
             let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
             Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
         }
-        _ => decide(&live, exchange.client, exchange.head),
+        _ => decide(live, exchange.client, exchange.head),
     };
     match decision {
         Decision::Reply(route, mut head, body) => {
             head.close = ends_connection(exchange.body.length());
-            finish(&mut head, &route.policy, &context(&live, exchange, worker));
+            if head.lines.capacity() == 0 {
+                head.lines = worker.vectors.take();
+                head.lines.clear();
+            }
+            finish(&mut head, &route.policy, &context(live, exchange, worker));
             let result = exchange.responder.reply(&head, body).await;
+            worker.vectors.give(head.lines);
             Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
         }
-        Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, &live, worker).await,
+        Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, live, worker).await,
         // Boxed, so that an idle connection does not carry the room that forwarding needs.
-        Decision::Forward(route, target) => Box::pin(forward::forward(exchange, route, target, &live, worker)).await,
+        Decision::Forward(route, target) => Box::pin(forward::forward(exchange, route, target, live, worker)).await,
     }
 }
 

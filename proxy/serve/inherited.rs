@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::sockopt::socket_acceptconn;
 
 /// A descriptor of our own for the listening socket behind `number`.
@@ -18,6 +19,8 @@ pub(crate) fn listening_socket(number: RawFd) -> io::Result<OwnedFd> {
     // kernel by the duplication, which fails with EBADF if it is not. The standard library has no safe way from a number that a parent promised.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let owned = borrowed.as_fd().try_clone_to_owned()?;
+    // The number itself stays open for as long as we run; the processes that we start are not to have it.
+    fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;
     if !socket_acceptconn(&owned)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening socket"));
     }

@@ -60,6 +60,14 @@ pub(super) enum Failure {
     Client(io::Error),
 }
 
+/// How far the sending of a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Sending,
+    Sent,
+    Failed,
+}
+
 /// Why the request could not be sent whole.
 enum SendError {
     Upstream,
@@ -75,12 +83,12 @@ impl Relay<'_> {
     ) -> Result<Relayed, Failure> {
         let stream = RefCell::new(connection);
         let mut inbound = self.worker.inbounds.take();
-        let is_sent = Cell::new(false);
-        let result = self.exchange_bytes(exchange, &stream, &mut inbound, &is_sent).await;
+        let progress = Cell::new(Progress::Sending);
+        let result = self.exchange_bytes(exchange, &stream, &mut inbound, &progress).await;
         let result = match result {
             Ok(Response::Whole { keep_alive }) => {
                 // Stray bytes behind a response must never meet the next request.
-                let reusable = keep_alive && is_sent.get() && inbound.is_empty();
+                let reusable = keep_alive && progress.get() == Progress::Sent && inbound.is_empty();
                 Ok(Relayed::Done(reusable.then(|| stream.into_inner())))
             }
             Ok(Response::Switched) => Ok(Relayed::Upgraded(Tunnel::new(stream.into_inner(), inbound.filled().to_vec()))),
@@ -97,16 +105,16 @@ impl Relay<'_> {
         exchange: &mut Exchange<'_, B, R>,
         stream: &RefCell<Connection>,
         inbound: &mut Inbound,
-        is_sent: &Cell<bool>,
+        progress: &Cell<Progress>,
     ) -> Result<Response, Failure> {
         let context = context(self.live, exchange, self.worker);
         let is_head = exchange.head.method() == Method::Head;
         let body = &mut exchange.body;
         let responder = &mut exchange.responder;
-        let mut send = pin!(self.send(stream, body, is_sent));
+        let mut send = pin!(self.send(stream, body, progress));
         let mut receive = pin!(async {
             let mut deadline = Deadline::default();
-            let head = self.receive_head(stream, inbound, (responder, is_head), (&mut deadline, is_sent)).await?;
+            let head = self.receive_head(stream, inbound, (responder, is_head), (&mut deadline, progress)).await?;
             let keep_alive = head.keep_alive;
             let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
             let framing = head.framing;
@@ -128,7 +136,10 @@ impl Relay<'_> {
                 if let Err(SendError::Body(error)) = result {
                     return Poll::Ready(Err(Failure::RequestBody(error)));
                 }
-                // An upstream that does not take the request may have answered already: its response decides.
+                if result.is_err() {
+                    // An upstream that does not take the request may have answered already: its response decides, if it comes soon.
+                    progress.set(Progress::Failed);
+                }
             }
             receive.as_mut().poll(cx)
         })
@@ -136,7 +147,7 @@ impl Relay<'_> {
     }
 
     /// Sends head and body.
-    async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, is_sent: &Cell<bool>) -> Result<(), SendError> {
+    async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, progress: &Cell<Progress>) -> Result<(), SendError> {
         let mut deadline = Deadline::default();
         let idle = self.live.plan().timeouts.response;
         let length = body.length();
@@ -153,7 +164,7 @@ impl Relay<'_> {
                 break;
             }
         }
-        is_sent.set(true);
+        progress.set(Progress::Sent);
         Ok(())
     }
 
@@ -163,11 +174,11 @@ impl Relay<'_> {
         stream: &RefCell<Connection>,
         inbound: &mut Inbound,
         (responder, is_head): (&mut R, bool),
-        (deadline, is_sent): (&mut Deadline, &Cell<bool>),
+        (deadline, progress): (&mut Deadline, &Cell<bool>),
     ) -> Result<UpstreamHead, Failure> {
         let expected = Expected { policy: &self.route.policy, is_head };
         for _ in 0..INTERIM_MAX {
-            let end = self.find_head(stream, inbound, deadline, is_sent).await?;
+            let end = self.find_head(stream, inbound, deadline, progress).await?;
             let bytes = inbound.filled().get(..end).unwrap_or_default();
             let head = response::parse(bytes, expected).map_err(|cause| Failure::BadResponse(cause.to_owned()))?;
             inbound.consume(end);
@@ -189,7 +200,7 @@ impl Relay<'_> {
         stream: &RefCell<Connection>,
         inbound: &mut Inbound,
         deadline: &mut Deadline,
-        is_sent: &Cell<bool>,
+        progress: &Cell<Progress>,
     ) -> Result<usize, Failure> {
         loop {
             if let Some(end) = response::find_end(inbound.filled()) {
@@ -199,7 +210,7 @@ impl Relay<'_> {
                 let name = longest_field(inbound.filled());
                 return Err(Failure::BadResponse(format!("the response head exceeds {} bytes ({name})", response::HEAD_BYTES_MAX)));
             }
-            let filled = fill_after_request(stream, inbound, (deadline, self.live.plan().timeouts.response), is_sent).await;
+            let filled = fill_after_request(stream, inbound, (deadline, self.live.plan().timeouts.response), progress).await;
             match filled {
                 Ok(0) if inbound.is_empty() => return Err(Failure::NoResponse("closed without a response".to_owned())),
                 Ok(0) => return Err(Failure::BadResponse("closed inside the response head".to_owned())),
@@ -223,14 +234,14 @@ async fn fill_after_request(
     stream: &RefCell<Connection>,
     inbound: &mut Inbound,
     (deadline, limit): (&mut Deadline, Duration),
-    is_sent: &Cell<bool>,
+    progress: &Cell<Progress>,
 ) -> Result<usize, FillError> {
     let mut running = false;
     poll_fn(|cx| {
         if let Poll::Ready(result) = inbound.poll_fill(cx, stream, Room::Head) {
             return Poll::Ready(result.map_err(FillError::Io));
         }
-        if !is_sent.get() {
+        if progress.get() == Progress::Sending {
             return Poll::Pending;
         }
         if !running {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFuture;
 
 use super::body::BodyReader;
 use super::buffers::Buffers;
@@ -54,6 +55,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
     let timeouts = worker.live().plan().timeouts;
     let mut buffers: Option<Box<Buffers>> = None;
     let mut idle = timeouts.header;
+    let mut draining = pin!(worker.draining.cancelled());
     loop {
         let mut current = match buffers.take() {
             // Requests that came together are answered one by one.
@@ -62,7 +64,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
                 if let Some(kept) = kept {
                     worker.buffers.give(kept);
                 }
-                match wait_for_request(&stream, &mut deadline, idle, worker).await {
+                match wait_for_request(&stream, (&mut deadline, idle), draining.as_mut(), worker).await {
                     Some(buffers) => buffers,
                     None => break,
                 }
@@ -103,12 +105,11 @@ fn recycle(mut buffers: Box<Buffers>, worker: &Worker) {
 /// Waits without holding a buffer. `None` when the client has gone, the idle time has passed, or the server stops.
 async fn wait_for_request<S: AsyncRead + Unpin>(
     stream: &RefCell<S>,
-    deadline: &mut Deadline,
-    idle: Duration,
-    worker: &Rc<Worker>,
+    (deadline, idle): (&mut Deadline, Duration),
+    mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
+    worker: &Worker,
 ) -> Option<Box<Buffers>> {
     deadline.set(idle);
-    let mut draining = pin!(worker.draining.cancelled());
     poll_fn(|cx| {
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = ReadBuf::new(&mut scratch);
@@ -135,8 +136,8 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     worker: &Rc<Worker>,
 ) -> Next {
     let started = Instant::now();
-    let live = Rc::clone(worker);
-    let timeouts = &live.live().plan().timeouts;
+    let live = worker.live();
+    let timeouts = &live.plan().timeouts;
     let head = read_head(stream, buffers, deadline, worker).await;
     let Buffers { inbound, head: request, out } = buffers;
     let (meta, refusal) = match head {
@@ -150,14 +151,14 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let expectation =
         Cell::new(if meta.expects_continue && meta.framing != Framing::Empty { Expectation::Waiting } else { Expectation::Met });
     let keep_alive = if meta.keep_alive && !worker.draining.is_cancelled() { KeepAlive::Yes } else { KeepAlive::No };
-    let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.live().plan().limits.body.0);
+    let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.plan().limits.body.0);
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
     let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle: timeouts.body_idle };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
     let mut exchange = Exchange { head: request, client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, worker).await,
-        Some(refusal) => refuse(&mut exchange, live.live().fallback(), refusal.clone(), live.live(), worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, worker).await,
     };
     let next = next(&mut exchange, handled.tunnel.is_some()).await;
     let sent = exchange.responder.sent();
@@ -203,7 +204,7 @@ async fn read_head<S: AsyncRead + Unpin>(
 ) -> Result<RequestMeta, HeadError> {
     let plan = worker.live().plan();
     let mut scanner = HeadScanner::default();
-    deadline.set(plan.timeouts.header);
+    let mut is_waiting = false;
     loop {
         let refused = |buffers: &mut Buffers, refusal| {
             // For the log: what of the request line has come.
@@ -219,6 +220,11 @@ async fn read_head<S: AsyncRead + Unpin>(
             }
             Ok(None) => {}
             Err(refusal) => return Err(refused(buffers, refusal)),
+        }
+        // Most heads come in one piece, and then there is nothing to limit.
+        if !is_waiting {
+            deadline.set(plan.timeouts.header);
+            is_waiting = true;
         }
         match buffers.inbound.fill(stream, Room::Head, deadline).await {
             Ok(0) if buffers.inbound.filled().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => return Err(HeadError::Gone),

@@ -130,7 +130,7 @@ impl Drop for StreamGuard {
 /// Answers one stream.
 async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, client: Rc<Client>, worker: Rc<Worker>, _guard: StreamGuard) {
     let started = Instant::now();
-    let live = std::sync::Arc::clone(worker.live());
+    let live = worker.live();
     let plan = live.plan();
     let mut head = RequestHead::default();
     let refusal = head::read(&request, &mut head, &plan.limits).err();
@@ -142,7 +142,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let mut exchange = Exchange { head: &head, client: &client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, &worker).await,
-        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, &worker).await,
     };
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
