@@ -174,7 +174,7 @@ impl Relay<'_> {
         stream: &RefCell<Connection>,
         inbound: &mut Inbound,
         (responder, is_head): (&mut R, bool),
-        (deadline, progress): (&mut Deadline, &Cell<bool>),
+        (deadline, progress): (&mut Deadline, &Cell<Progress>),
     ) -> Result<UpstreamHead, Failure> {
         let expected = Expected { policy: &self.route.policy, is_head };
         for _ in 0..INTERIM_MAX {
