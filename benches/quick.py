@@ -145,7 +145,7 @@ def load(port, path, tls, seconds):
 class Server:
     def __init__(self, name, args, port, tls_port):
         self.name, self.port, self.tls_port = name, port, tls_port
-        self.process = subprocess.Popen(["taskset", "-c", "0", *args], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["taskset", "-c", "0", *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(port, self.process)
         self.pid = worker_pid(self.process, name == "nginx")
 
@@ -217,16 +217,17 @@ def hold_open(server, count, tls, websocket):
 
 
 def memory(folder, count):
-    pair = start_pair(folder, False)
-    try:
-        idle = [memory_kib(server.pid) for server in pair]
-        print(f"s12  process, idle: {idle[0]} / {idle[1]} KiB Pss")
-        for shows, tls, websocket in (("idle keep-alive", False, False), ("idle TLS", True, False), ("idle WebSocket", False, True)):
+    for shows, tls, websocket in (("idle keep-alive", False, False), ("idle TLS", True, False), ("idle WebSocket", False, True)):
+        # A fresh pair for each, so that no memory freed by the one before is used again.
+        pair = start_pair(folder, False)
+        try:
+            if not tls and not websocket:
+                print("s12  process, idle: {} / {} KiB Pss".format(*(memory_kib(server.pid) for server in pair)))
             grown = [hold_open(server, count, tls, websocket) for server in pair]
             print(f"s12  {shows}: {grown[0]:.2f} / {grown[1]:.2f} KiB a connection (nginx / Transom, {count} connections)", flush=True)
-    finally:
-        for server in pair:
-            server.stop()
+        finally:
+            for server in pair:
+                server.stop()
 
 
 def main():

@@ -33,7 +33,7 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Makes stderr the place of all events of the program from `level` up; those of libraries are shown from `warn` up unless
+    /// Makes stderr the place of all events of the program from `level` up; those of libraries only when they are errors, unless
     /// `level` is `debug` or `trace`. Fails when the program has an event log already, or no thread can be started.
     pub fn start(level: LogLevel, format: EventFormat) -> io::Result<Self> {
         let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
@@ -69,12 +69,13 @@ impl EventFormat {
     }
 }
 
-/// Which events are shown. Libraries tell at `info` what only their authors need: Pingora each connection, for one.
+/// Which events are shown. Libraries tell at `info` what only their authors need (Pingora each connection), and at `warn` what any stranger can cause
+/// as often as he likes (rustls each handshake with an IP address for a name).
 fn filter(level: LogLevel) -> Targets {
     let (ours, libraries) = match level {
         LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
-        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
-        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::ERROR),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::ERROR),
         LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::DEBUG),
         LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
     };
@@ -129,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_heard_from_warnings_up_and_processes_always() {
+    fn what_strangers_can_make_libraries_say_is_not_heard_and_processes_always_are() {
         assert_eq!(messages(LogLevel::Error), ["our error", "a line"]);
-        assert_eq!(messages(LogLevel::Info), ["our error", "our info", "their warning", "a line"]);
+        assert_eq!(messages(LogLevel::Info), ["our error", "our info", "a line"]);
         assert_eq!(messages(LogLevel::Debug).len(), 6);
     }
 
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_of_the_log_crate_arrive_under_their_own_name() {
+    fn errors_of_the_log_crate_arrive_under_their_own_name() {
         // In a program of its own: a program has one event log.
         let arguments = ["--exact", "telemetry::event_log::tests::inner", "--ignored", "--nocapture"];
         let output = std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
@@ -154,7 +155,7 @@ mod tests {
             |line: &serde_json::Value| [&line["level"], &line["target"], &line["msg"]].map(|value| value.as_str().unwrap().to_owned());
         assert_eq!(
             lines.iter().map(shown).collect::<Vec<_>>(),
-            [["warn", "pingora_core::connectors", "their warning"], ["info", "transom::telemetry::event_log::tests", "our info"]]
+            [["error", "pingora_core::connectors", "their error"], ["info", "transom::telemetry::event_log::tests", "our info"]]
         );
         assert_eq!(lines[0].as_object().unwrap().len(), 4, "no more than it says: {}", lines[0]);
     }
@@ -163,7 +164,7 @@ mod tests {
     #[ignore = "started by the test above"]
     fn inner() {
         let log = EventLog::start(LogLevel::Info, EventFormat::for_stderr(None)).unwrap();
-        log::warn!(target: "pingora_core::connectors", "their {}", "warning");
+        log::error!(target: "pingora_core::connectors", "their {}", "error");
         log::info!(target: "pingora_core::connectors", "their info");
         tracing::info!("our info");
         assert!(EventLog::start(LogLevel::Info, EventFormat::Json).is_err(), "a program has one event log");

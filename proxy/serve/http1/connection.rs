@@ -70,7 +70,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
                 }
             }
         };
-        let next = serve_request(&stream, &mut current, &mut deadline, client, worker).await;
+        // Boxed: a connection is idle most of its life, and then has no use for the room that a request needs.
+        let next = Box::pin(serve_request(&stream, &mut current, &mut deadline, client, worker)).await;
         match next {
             Next::Continue if !worker.draining.is_cancelled() || !current.inbound.is_empty() => {
                 idle = timeouts.keepalive;
@@ -83,7 +84,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
             }
             Next::Linger => {
                 recycle(current, worker);
-                linger(&stream, worker).await;
+                Box::pin(linger(&stream, worker)).await;
                 return Ended::Closed;
             }
             Next::Tunnel(tunnel) => {
