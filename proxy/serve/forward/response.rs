@@ -16,7 +16,7 @@ pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 const FIELDS_MAX: usize = 512;
 
 /// The head of a response, ready to be sent on.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct UpstreamHead {
     pub(super) status: StatusCode,
     /// What goes on to the client, as lines; the policy is applied.
@@ -168,5 +168,91 @@ impl<'a> Reading<'a> {
             is_event_stream: self.is_event_stream,
             has_date: self.has_date,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+
+    fn policy() -> ResponsePolicy {
+        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER] };
+        ResponsePolicy::merge(&GlobalHeaders { preset: HeaderPreset::Spa, rules }, &HeaderRules::default())
+    }
+
+    fn read(bytes: &[u8]) -> Result<UpstreamHead, &'static str> {
+        parse(bytes, Expected { policy: &policy(), is_head: false })
+    }
+
+    fn lines(head: &UpstreamHead) -> String {
+        String::from_utf8_lossy(&head.lines).into_owned()
+    }
+
+    #[test]
+    fn what_concerns_one_connection_stays_on_it() {
+        let head = read(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: x-private\r\nX-Private: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nX-Kept: 1\r\n\r\n",
+        )
+        .expect("valid");
+        let lines = lines(&head);
+        assert!(lines.contains("X-Kept: 1\r\n"), "{lines}");
+        for gone in ["x-private", "keep-alive", "proxy-authenticate", "upgrade", "connection", "content-length"] {
+            assert!(!lines.to_ascii_lowercase().contains(gone), "{gone} in {lines}");
+        }
+        assert_eq!(head.framing, Framing::Length(2));
+    }
+
+    #[test]
+    fn the_policy_fills_what_is_absent_and_keeps_what_the_application_says() {
+        let head = read(b"HTTP/1.1 200 OK\r\nX-Frame-Options: DENY\r\nServer: x\r\nContent-Length: 0\r\n\r\n").expect("valid");
+        let lines = lines(&head);
+        assert!(lines.contains("X-Frame-Options: DENY") && !lines.contains("SAMEORIGIN") && lines.contains("nosniff"), "{lines}");
+        assert!(!lines.contains("Server"), "{lines}");
+    }
+
+    #[test]
+    fn the_end_of_the_content_is_never_guessed() {
+        for (bytes, framing) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], Framing::UntilClose),
+            (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", Framing::Empty),
+            (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Framing::Empty),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Framing::Chunked),
+        ] {
+            assert_eq!(read(bytes).map(|head| head.framing), Ok(framing), "{}", String::from_utf8_lossy(bytes));
+        }
+        for bytes in [
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            b"HTTP/1.1 OK\r\n\r\n",
+            b"garbage\r\n\r\n",
+        ] {
+            assert!(read(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn only_a_server_that_keeps_the_connection_is_used_again() {
+        for (bytes, keep_alive) in [
+            (&b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..], true),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", false),
+            (b"HTTP/1.1 200 OK\r\n\r\n", false),
+            (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false),
+            (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", true),
+        ] {
+            assert_eq!(read(bytes).map(|head| head.keep_alive), Ok(keep_alive), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = find_end(&bytes);
+            let _ = read(&bytes);
+        }
     }
 }

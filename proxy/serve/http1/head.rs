@@ -255,3 +255,122 @@ pub(crate) fn parse_line(bytes: &[u8], head: &mut RequestHead) {
 
 /// A target that is too long is not logged whole.
 const LOGGED_TARGET_BYTES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::defaults;
+    use crate::http::request::Method;
+
+    fn read(bytes: &[u8]) -> Result<(RequestHead, RequestMeta), u16> {
+        let mut head = RequestHead::default();
+        let status = |refusal: Refusal| {
+            assert!(refusal.close, "a connection on which a head was refused cannot go on");
+            refusal.status.as_u16()
+        };
+        match HeadScanner::default().scan(bytes, &defaults::LIMITS) {
+            Ok(Some(end)) => {
+                let meta = parse(&bytes[..end], &mut head, &defaults::LIMITS).map_err(status)?;
+                Ok((head, meta))
+            }
+            Ok(None) => Err(0),
+            Err(refusal) => Err(status(refusal)),
+        }
+    }
+
+    #[test]
+    fn a_plain_request_is_read_whole() {
+        let (head, meta) = read(b"\r\nGET /a?b=c HTTP/1.1\r\nHost: example.com:8080\r\nAccept:  text/html \r\n\r\n").expect("valid");
+        assert_eq!((head.method(), head.path(), head.query()), (Method::Get, &b"/a"[..], Some(&b"b=c"[..])));
+        assert_eq!((head.authority(), head.value(Known::Accept)), (Some(&b"example.com:8080"[..]), Some(&b"text/html"[..])));
+        assert_eq!((meta.framing, meta.keep_alive, meta.expects_continue), (Framing::Empty, true, false));
+    }
+
+    #[test]
+    fn lines_may_end_in_lf_alone() {
+        assert!(read(b"GET / HTTP/1.1\nHost: a\n\n").is_ok());
+    }
+
+    #[test]
+    fn an_absolute_target_names_the_host_and_keeps_its_path() {
+        let (head, _) = read(b"GET http://Example.com/x?y HTTP/1.1\r\nHost: example.com\r\n\r\n").expect("valid");
+        assert_eq!((head.authority(), head.path(), head.path_and_query()), (Some(&b"Example.com"[..]), &b"/x"[..], &b"/x?y"[..]));
+        let (head, _) = read(b"GET http://example.com?y HTTP/1.1\r\nHost: example.com\r\n\r\n").expect("valid");
+        assert_eq!((head.path(), head.query(), head.path_and_query()), (&b""[..], Some(&b"y"[..]), &b"?y"[..]));
+        assert_eq!(read(b"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n").err(), Some(400));
+    }
+
+    #[test]
+    fn persistence_follows_version_and_connection() {
+        for (bytes, keep_alive) in [
+            (&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], true),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n", false),
+            (b"GET / HTTP/1.0\r\n\r\n", false),
+            (b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true),
+        ] {
+            assert_eq!(read(bytes).map(|(_, meta)| meta.keep_alive), Ok(keep_alive), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for (bytes, status) in [
+            (&b"GET / HTTP/1.1\r\n\r\n"[..], 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+            (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+            (b"PRI * HTTP/2.0\r\n\r\n", 505),
+            (b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            (b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", 417),
+            (b"\x16\x03\x01\x02\x00\x01", 400),
+            (b"hello\r\n", 400),
+        ] {
+            assert_eq!(read(bytes).err(), Some(status), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn limits_are_told_apart() {
+        let uri = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9000));
+        assert_eq!(read(uri.as_bytes()).err(), Some(414));
+        assert_eq!(read(uri.as_bytes().get(..8900).unwrap_or_default()).err(), Some(414), "said before the line has ended");
+        let large = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(33_000));
+        assert_eq!(read(large.as_bytes()).err(), Some(431));
+        let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: 1\r\n".repeat(100));
+        assert_eq!(read(many.as_bytes()).err(), Some(431));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_request_is_read_or_refused(at in 0_usize..80, byte in any::<u8>()) {
+            let mut bytes = b"POST /a/b?c=d HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nX-Y: z\r\n\r\n".to_vec();
+            if let Some(slot) = bytes.get_mut(at) {
+                *slot = byte;
+            }
+            if let Ok((head, _)) = read(&bytes) {
+                prop_assert!(!head.method_token().is_empty() && head.fields().all(|field| !field.value.contains(&b'\n')));
+            }
+        }
+
+        #[test]
+        fn a_head_is_complete_at_the_same_byte_however_it_is_cut(cut in 1_usize..60) {
+            let bytes = b"GET / HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nX: y\r\n\r\n";
+            let mut scanner = HeadScanner::default();
+            let first = scanner.scan(bytes.get(..cut).unwrap_or(bytes), &defaults::LIMITS).ok().flatten();
+            let second = if first.is_some() { first } else { scanner.scan(bytes, &defaults::LIMITS).ok().flatten() };
+            prop_assert_eq!(second, Some(bytes.len()));
+        }
+    }
+}
