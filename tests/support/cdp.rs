@@ -12,7 +12,7 @@ use base64::Engine as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, client::client};
 
 use super::wait::{PATIENCE, wait_for};
 
@@ -98,7 +98,7 @@ impl Browser {
         });
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("chromium accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let (socket, _) = client::client(format!("ws://127.0.0.1:{port}{path}"), stream).expect("chromium speaks WebSocket");
+        let (socket, _) = client(format!("ws://127.0.0.1:{port}{path}"), stream).expect("chromium speaks WebSocket");
         let mut page = Page { socket, session: None, last_id: 0, events: Vec::new() };
         let target = page.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attached = page.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
