@@ -1,5 +1,15 @@
 //! End to end: the real binary, real sockets, real clients. One file for each behaviour; the names of the tests are the promises.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails, and its helpers are tests too"
+)]
 
 mod support;
 

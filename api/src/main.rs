@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match runtime(arguments.threads).and_then(|runtime| runtime.block_on(run(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("api: {error}");
+            let _ = writeln!(io::stderr(), "api: {error}");
             ExitCode::FAILURE
         }
     }
@@ -64,6 +64,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         () = &mut stop => return Ok(()),
         () = tokio::time::sleep(arguments.start_delay) => {}
     }
+    #[expect(clippy::exit, reason = "to end at once is what this fault is")]
     let mut server = Server::new().drain_timeout(arguments.drain_timeout).on_crash(|crash| match crash {
         Crash::Exit(code) => std::process::exit(code),
         Crash::Abort => std::process::abort(),

@@ -4,6 +4,8 @@
 //! Memory stays constant whatever the size is, except for JSON documents, which are bounded.
 //! Paced bodies are in [`crate::stream`].
 
+#![allow(clippy::indexing_slicing, reason = "the index runs over the array itself")]
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -170,7 +172,7 @@ impl hyper::body::Body for Pattern {
     }
 }
 
-/// `length` bytes of the pattern from `offset` on; at most [`CHUNK_BYTES_MAX`].
+/// `length` bytes of the pattern from `offset` on; at most `CHUNK_BYTES_MAX`.
 #[must_use]
 pub fn pattern_slice(offset: u64, length: usize) -> Bytes {
     let start = usize::try_from(offset % PERIOD as u64).unwrap_or(0);

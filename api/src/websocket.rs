@@ -33,7 +33,7 @@ const REASON_BYTES_MAX: usize = 123;
 /// What a socket does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Talk {
-    /// Hello, ticks, and answers to [`Ask`]s.
+    /// Hello, ticks, and answers to `Ask`s.
     Room,
     /// Every message comes back.
     Echo,

@@ -1,5 +1,7 @@
 //! The bytes of a file: in memory, or on disk and kept open.
 
+#![allow(clippy::indexing_slicing, reason = "offsets are counts of what was read into the buffer that they index")]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,7 +2,7 @@
 //!
 //! [`Assets::load`] reads a folder once: it hashes every file, pairs it with its `.br` and `.gz` siblings, decides its media
 //! type and cache policy, and serialises its response fields. What is left for a request is one look-up ([`Assets::find`]) and
-//! the choice between 200, 206, 304, 412 and 416 ([`reply`]).
+//! the choice between 200, 206, 304, 412 and 416 ([`reply`](fn@reply)).
 //!
 //! Nothing here opens a file while a request waits, knows a protocol, or writes to the folder. The look-up is by the bytes of
 //! a path in a map that was filled from the folder, so no request can name a file outside it.

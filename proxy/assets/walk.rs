@@ -3,6 +3,8 @@
 //! Hidden names do not, except below `/.well-known`. Symbolic links do when what they lead to lies inside the root, which is
 //! how Kubernetes mounts a ConfigMap and how releases are switched. Nothing is opened here but folders.
 
+#![allow(clippy::indexing_slicing, reason = "indexes are handed out by the vector that they index, which never shrinks")]
+
 use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::os::unix::ffi::OsStrExt;

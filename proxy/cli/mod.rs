@@ -1,5 +1,7 @@
 //! The command line: arguments to a command to an exit status. Nothing is decided here that a library user could want.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to a person")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};

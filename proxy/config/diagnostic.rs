@@ -94,6 +94,9 @@ impl Diagnostics {
     }
 
     /// `value` when nothing is wrong, else the mistakes in the order of their places, each once.
+    ///
+    /// # Errors
+    /// The mistakes, when there are any.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(Self(self.ordered())) }
     }

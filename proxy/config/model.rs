@@ -252,7 +252,7 @@ pub struct Log {
 
 /// `log.level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum LogLevel {
     Error,
     Warn,

@@ -2,6 +2,8 @@
 //!
 //! No clock is read here: a two-digit year is 1970 to 2069 whatever the year is now.
 
+#![allow(clippy::indexing_slicing, reason = "remainders by the length of the table")]
+
 const DAY_SECONDS: u64 = 86_400;
 
 /// `Fri, 31 Dec 9999 23:59:59 GMT`, the last second that four digits of a year can say.

@@ -21,6 +21,9 @@ pub enum PathError {
 /// The normal form of a raw path (without query): escapes decoded once, except `%2F` and `%5C` (kept as `%2F`, `%5C`: they separate
 /// nothing), `//` made one, `.` and `..` resolved after decoding (so that `%2e%2e` is `..`), a final slash kept.
 /// Borrowed when nothing has to change. Bytes above 0x7F pass as they are; a raw backslash stays itself; a lone `%25` becomes `%`.
+///
+/// # Errors
+/// The path is not absolute, holds a control byte or a broken escape, or climbs above the root.
 pub fn normalize(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);

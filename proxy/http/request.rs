@@ -1,6 +1,8 @@
 //! The head of a request, whatever protocol brought it: one buffer of bytes and offsets into it, so that a connection can use it again
 //! for its next request without a new allocation.
 
+#![allow(clippy::indexing_slicing, reason = "one slot for each known field")]
+
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -29,7 +31,7 @@ impl Version {
 
 /// The methods that Transom treats differently from the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Method {
     #[default]
     Get,
@@ -71,7 +73,7 @@ impl Method {
 /// The fields that Transom itself reads; found once while the head is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Known {
     Host,
     Connection,
@@ -200,7 +202,7 @@ pub struct RequestHead {
 
 impl RequestHead {
     /// Forgets the last request, keeps the memory, and takes in a request line. `target` is what stood there; it is split by
-    /// [`split_target`](Self::split_target) at the protocol's word.
+    /// `split_target` at the protocol's word.
     pub fn start(&mut self, version: Version, method: &[u8], target: &[u8]) {
         self.bytes.clear();
         self.lines.clear();

@@ -1,4 +1,4 @@
-//! What the edge will do: a [`Config`] compiled so that nothing is left to look up or to parse while serving.
+//! What the edge will do: a [`Config`](crate::config::Config) compiled so that nothing is left to look up or to parse while serving.
 //!
 //! Pure: no I/O. Names are resolved to indexes, headers to typed values, routes to a matcher. Mistakes that only show when
 //! tables are seen together (an unknown upstream, two routes with one path) are found here and told with their places.

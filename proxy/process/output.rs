@@ -2,6 +2,8 @@
 //!
 //! The process is read as fast as it writes: where its lines go (`LineSink`) must not wait, and the event log does not.
 
+#![allow(clippy::indexing_slicing, reason = "offsets were found in the buffer that they index")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ pub(super) const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Where a line was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Stream {
     Stdout,
     Stderr,

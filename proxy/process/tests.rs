@@ -308,6 +308,7 @@ async fn a_stop_does_not_wait_for_a_pause() {
 }
 
 #[test]
+#[expect(clippy::mem_forget, reason = "nobody stops what this supervisor started")]
 fn a_runtime_that_is_dropped_leaves_nothing_running() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();

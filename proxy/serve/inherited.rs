@@ -1,5 +1,5 @@
 //! A listening socket that the parent passed on by number (`fd:3`): the one place where a number becomes a descriptor.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "the standard library has no safe way from a number that a parent promised to a descriptor")]
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};

@@ -114,6 +114,7 @@ impl Live {
     }
 
     /// The route of last resort, whose policy also dresses what is refused before it is routed.
+    #[expect(clippy::expect_used, reason = "a plan is compiled with a last route, whatever the config says")]
     pub(crate) fn fallback(&self) -> &LiveRoute {
         self.routes.last().expect("a plan has a last route")
     }

@@ -51,3 +51,24 @@ pub(crate) fn with_query(to: &[u8], query: Option<&[u8]>) -> Vec<u8> {
     }
     location
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_a_folder_never_names_another_host() {
+        for (path, location) in
+            [(&b"/docs"[..], "/docs/"), (b"/a b\r\n", "/a%20b%0D%0A/"), (b"/\\evil.com", "/%5Cevil.com/"), (b"/%2F", "/%252F/")]
+        {
+            assert_eq!(String::from_utf8_lossy(&with_slash(path, None)), location);
+        }
+    }
+
+    #[test]
+    fn the_query_of_the_client_is_kept() {
+        assert_eq!(with_slash(b"/docs", Some(b"a=b")), b"/docs/?a=b");
+        assert_eq!(with_query(b"/new", Some(b"a=b")), b"/new?a=b");
+        assert_eq!(with_query(b"/new", None), b"/new");
+    }
+}

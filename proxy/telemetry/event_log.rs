@@ -34,7 +34,10 @@ pub struct EventLog {
 
 impl EventLog {
     /// Makes stderr the place of all events of the program from `level` up; those of libraries only when they are errors, unless
-    /// `level` is `debug` or `trace`. Fails when the program has an event log already, or no thread can be started.
+    /// `level` is `debug` or `trace`.
+    ///
+    /// # Errors
+    /// The program has an event log already, or no thread can be started.
     pub fn start(level: LogLevel, format: EventFormat) -> io::Result<Self> {
         let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         let (log, subscriber) = Self::to(stderr, level, format)?;

@@ -2,6 +2,8 @@
 //!
 //! What comes in may be any bytes from the network. Nothing here may allocate but the line itself.
 
+#![allow(clippy::indexing_slicing, reason = "tables of 16 by four bits, and an array counted down from its length")]
+
 /// Bytes of one value that are shown; what is longer is cut and ends in `…` (JSON) or `...` (combined).
 pub(super) const VALUE_BYTES_MAX: usize = 16 * 1024;
 

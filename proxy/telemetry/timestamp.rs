@@ -2,6 +2,8 @@
 //!
 //! `Date` and `Last-Modified` are not made here: see `http/date.rs`.
 
+#![allow(clippy::indexing_slicing, reason = "clamped to the length of the table")]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// 9999-12-31T23:59:59Z; what is later has no four-digit year and is shown as this.
@@ -136,6 +138,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        #[expect(clippy::string_slice, reason = "the date of HTTP is ASCII of a fixed length")]
         fn every_second_agrees_with_httpdate(seconds in 0..=LAST_SECOND) {
             let http = httpdate::fmt_http_date(at(seconds, 0)); // Sun, 06 Nov 1994 08:49:37 GMT
             let mut ours = Vec::new();

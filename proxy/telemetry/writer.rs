@@ -64,7 +64,10 @@ struct Pending {
 }
 
 impl AccessLog {
-    /// Opens the target and starts the writer thread. Fails when the file cannot be opened for appending.
+    /// Opens the target and starts the writer thread.
+    ///
+    /// # Errors
+    /// The file cannot be opened for appending, or no thread can be started.
     pub fn open(config: &config::AccessLog) -> io::Result<Self> {
         let target = match &config.to {
             AccessTarget::Stdout => duplicate(io::stdout().as_fd())?,

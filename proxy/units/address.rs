@@ -45,6 +45,9 @@ pub enum ListenAddress {
 
 impl Listen {
     /// Reads `":443"`, `"host:port"`, `"unix:/path"`, `"fd:3"`, each with an optional `http://` or `https://` before it.
+    ///
+    /// # Errors
+    /// Anything else, with what to write in its place.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         listen::parse(text)
     }
@@ -74,6 +77,9 @@ pub struct ServerUrl {
 impl ServerUrl {
     /// Reads `"unix:/path"`, `"http://host:port"`. Says of `https://` and `h2c://` that they are not built yet,
     /// of a URL with a path that the path is forwarded as it comes, of a bare `host:port` that `http://` is missing.
+    ///
+    /// # Errors
+    /// Anything else, with what to write in its place.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         server::parse(text)
     }

@@ -11,6 +11,9 @@ const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3
 const MILLISECONDS_MAX: u64 = 36_500 * 86_400_000;
 
 /// Reads a whole number and one of `ms`, `s`, `m`, `h`, `d`. A `"0"` needs no unit. At most 36500 days.
+///
+/// # Errors
+/// Anything else, with what to write in its place.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     if text == "0" {

@@ -27,6 +27,9 @@ pub struct ByteSize(pub u64);
 
 impl ByteSize {
     /// Reads `"0"`, `"512B"`, `"64KiB"`, `"16MiB"`, `"1GiB"`.
+    ///
+    /// # Errors
+    /// Anything else, with what to write in its place.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         if text == "0" {

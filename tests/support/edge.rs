@@ -61,7 +61,7 @@ impl Edge {
             assert!(ended.is_none(), "the edge ended at start: {ended:?}");
             edge.find_event(|event| event["msg"] == "serving")
         });
-        edge.addresses = edge.events().iter().filter_map(|event| listening(event)).collect();
+        edge.addresses = edge.events().iter().filter_map(listening).collect();
         edge
     }
 

@@ -1,12 +1,14 @@
 //! What the tests stand on: a site in one string, an edge that serves it, a backend, and a small client that sees every byte.
 
 mod api;
+mod cdp;
 mod client;
 mod edge;
 mod site;
 mod wait;
 
 pub use api::Api;
+pub use cdp::{Browser, Page};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
 pub use site::Site;

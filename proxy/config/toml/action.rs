@@ -1,5 +1,7 @@
 //! The one action of a route: `proxy`, `root`, `redirect` or `respond`.
 
+#![allow(clippy::indexing_slicing, reason = "the list was found to be not empty")]
+
 use ::toml::de::DeValue;
 use http::{HeaderValue, StatusCode};
 

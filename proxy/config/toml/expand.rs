@@ -2,6 +2,8 @@
 //!
 //! Runs after parsing, so a value of the environment can never become a key, a table or a comment. What was put in is not looked at again.
 
+#![allow(clippy::string_slice, reason = "offsets of ASCII characters that were found in the same text")]
+
 use std::borrow::Cow;
 
 use crate::config::Environment;

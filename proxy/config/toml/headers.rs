@@ -1,5 +1,7 @@
 //! `[headers]`, and the `set` and `remove` of it and of routes.
 
+#![allow(clippy::string_slice, reason = "offsets of ASCII characters that were found in the same text")]
+
 use http::{HeaderName, HeaderValue};
 
 use super::item::Item;

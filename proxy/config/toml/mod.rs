@@ -28,6 +28,9 @@ use self::reader::{Reader, Table};
 use super::{Config, Diagnostics, Environment, Source};
 
 /// Reads a proxy.toml into a [`Config`], or says everything that is wrong with it, in the order of the places.
+///
+/// # Errors
+/// Every mistake that one table can show, with its place.
 pub fn read(source: &Source, environment: &Environment) -> Result<Config, Diagnostics> {
     let (tree, errors) = ::toml::de::DeTable::parse_recoverable(&source.text);
     let reader = Reader::new(source, environment);

@@ -1,5 +1,7 @@
 //! `path` and `exact`: the paths that a route matches, in the normal form that requests are brought to before they are compared.
 
+#![allow(clippy::indexing_slicing, clippy::string_slice, reason = "offsets of ASCII characters that were found in the same text")]
+
 use crate::config::PathPattern;
 use crate::units::UnitError;
 

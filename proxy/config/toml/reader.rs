@@ -49,7 +49,7 @@ impl<'t> Reader<'t> {
 pub(super) struct Table<'t> {
     /// What it reports to.
     pub reader: &'t Reader<'t>,
-    /// As the person knows it: "[server]".
+    /// As the person knows it: `[server]`.
     pub title: String,
     /// The header, or the whole inline table.
     pub span: Span,

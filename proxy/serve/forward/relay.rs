@@ -156,13 +156,12 @@ impl Relay<'_> {
             write_all(stream, [head, &[], &[], &[]], &mut deadline, idle).await.map_err(|_| SendError::Upstream)?;
             head = &[];
         }
-        while length != BodyLength::Empty {
+        let mut is_complete = length == BodyLength::Empty;
+        while !is_complete {
             let piece = body.next().await.map_err(SendError::Body)?;
             write_piece(stream, head, piece, length, (&mut deadline, idle)).await.map_err(|_| SendError::Upstream)?;
             head = &[];
-            if piece.is_last {
-                break;
-            }
+            is_complete = piece.is_last;
         }
         progress.set(Progress::Sent);
         Ok(())

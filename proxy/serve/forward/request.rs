@@ -127,3 +127,101 @@ fn write_address(out: &mut Vec<u8>, prefix: &[u8], address: IpAddr) {
     out.extend_from_slice(prefix);
     let _ = write!(out, "{address}\r\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::Version;
+    use crate::units::Scheme;
+
+    fn head(target: &str, fields: &[(&str, &str)]) -> RequestHead {
+        let mut head = RequestHead::default();
+        head.start(Version::Http11, b"GET", target.as_bytes());
+        fields.iter().for_each(|(name, value)| head.push(name.as_bytes(), value.as_bytes()));
+        head
+    }
+
+    fn encoded(head: &RequestHead, strip: &str, length: BodyLength, upgrade: bool) -> Result<String, u16> {
+        let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Https };
+        let context = Context { client: &client, strip, rules: &RequestRules::default(), length, upgrade };
+        let mut out = Vec::new();
+        encode(&mut out, head, &context).map_err(|refusal| refusal.status.as_u16())?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    fn plain(head: &RequestHead) -> String {
+        encoded(head, "", BodyLength::Empty, false).expect("encoded")
+    }
+
+    #[test]
+    fn the_target_goes_on_byte_for_byte() {
+        for target in ["/a%2Fb//c/../d;e?f=%20&g", "/%zz", "/?", "/a?b?c"] {
+            assert!(plain(&head(target, &[("Host", "a")])).starts_with(&format!("GET {target} HTTP/1.1\r\n")), "{target}");
+        }
+    }
+
+    #[test]
+    fn strip_takes_whole_segments_off_and_guesses_nothing() {
+        for (target, expected) in [("/api/x?y", "/x?y"), ("/api", "/"), ("/api?y", "/?y"), ("/api/", "/")] {
+            let text = encoded(&head(target, &[("Host", "a")]), "/api", BodyLength::Empty, false).expect("encoded");
+            assert!(text.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{target}: {text}");
+        }
+        for target in ["/%61pi/x", "//api/x", "/apix"] {
+            assert_eq!(encoded(&head(target, &[("Host", "a")]), "/api", BodyLength::Empty, false), Err(400), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_says_of_itself_is_replaced_by_what_is_known() {
+        let text = plain(&head(
+            "/",
+            &[
+                ("Host", "shop.test"),
+                ("X-Forwarded-For", "1.1.1.1"),
+                ("x-real-ip", "1.1.1.1"),
+                ("Forwarded", "for=1.1.1.1"),
+                ("X-Forwarded-Proto", "gopher"),
+            ],
+        ));
+        assert!(!text.contains("1.1.1.1") && !text.contains("gopher"), "{text}");
+        for line in [
+            "x-forwarded-for: 192.0.2.7\r\n",
+            "x-real-ip: 192.0.2.7\r\n",
+            "x-forwarded-proto: https\r\n",
+            "x-forwarded-host: shop.test\r\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(text.contains("forwarded: for=192.0.2.7;host=shop.test;proto=https\r\n"), "{text}");
+    }
+
+    #[test]
+    fn hop_by_hop_fields_and_those_that_connection_names_do_not_cross() {
+        let fields = [
+            ("Host", "a"),
+            ("Connection", "x-private, keep-alive"),
+            ("X-Private", "1"),
+            ("Keep-Alive", "1"),
+            ("TE", "trailers"),
+            ("Upgrade", "h2c"),
+            ("Proxy-Authorization", "x"),
+            ("X-Kept", "1"),
+        ];
+        let text = plain(&head("/", &fields)).to_ascii_lowercase();
+        assert!(text.contains("x-kept: 1"), "{text}");
+        for gone in ["x-private", "connection", "keep-alive", "\r\nte:", "upgrade", "proxy-authorization"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+    }
+
+    #[test]
+    fn framing_is_written_anew_and_an_upgrade_is_passed_on() {
+        let text = encoded(&head("/", &[("Host", "a"), ("Content-Length", "007")]), "", BodyLength::Known(7), false).expect("encoded");
+        assert!(text.contains("content-length: 7\r\n") && !text.contains("007"), "{text}");
+        let text = encoded(&head("/", &[("Host", "a")]), "", BodyLength::Unknown, false).expect("encoded");
+        assert!(text.contains("transfer-encoding: chunked\r\n"), "{text}");
+        let upgrade = head("/", &[("Host", "a"), ("Connection", "Upgrade"), ("Upgrade", "websocket")]);
+        let text = encoded(&upgrade, "", BodyLength::Empty, true).expect("encoded");
+        assert!(text.contains("connection: upgrade\r\nupgrade: websocket\r\n"), "{text}");
+    }
+}

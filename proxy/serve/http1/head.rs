@@ -197,7 +197,7 @@ fn check_host(head: &RequestHead) -> Result<(), Refusal> {
     match (field, head.version()) {
         (None, Version::Http11) => return Err(bad("no Host")),
         (None, _) => {}
-        (Some(value), _) if value.is_empty() => return Err(bad("an empty Host")),
+        (Some([]), _) => return Err(bad("an empty Host")),
         (Some(value), _) if host::parse(value).is_none() => return Err(bad("malformed Host")),
         (Some(_), _) => {}
     }

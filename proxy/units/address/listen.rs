@@ -1,5 +1,7 @@
 //! Reads one entry of `listen`.
 
+#![allow(clippy::string_slice, reason = "offsets of ASCII characters that were found in the same text")]
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Listen, ListenAddress, Scheme, parse_port, parse_socket_path};

@@ -1,5 +1,7 @@
 //! Reads what an upstream connection goes to.
 
+#![allow(clippy::string_slice, reason = "offsets of ASCII characters that were found in the same text")]
+
 use std::net::Ipv6Addr;
 
 use super::{ServerAddress, ServerUrl, parse_port, parse_socket_path};
