@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
+use tokio::time::Instant;
 
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, RequestBody, push_line};
@@ -39,6 +40,12 @@ impl Http2Body {
         Self { stream, current: Bytes::new(), trailers: Vec::new(), length, started: false, allowance, deadline: Deadline::default(), idle }
     }
 
+    /// The piece that was lent is used up: its room in the window is free again. An error here shows on the next read.
+    fn release(&mut self) {
+        let _ = self.stream.flow_control().release_capacity(self.current.len());
+        self.current = Bytes::new();
+    }
+
     async fn receive(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.deadline.set(self.idle);
         let Self { stream, deadline, .. } = self;
@@ -48,6 +55,18 @@ impl Http2Body {
             Poll::Pending => deadline.poll_passed(cx).map(|()| Err(BodyError::TimedOut)),
         })
         .await
+    }
+
+    /// Reads away what the client still sends, for a while: resetting the stream under an early response is right (RFC 9113 §8.1), but not all
+    /// clients show the response then.
+    pub(super) async fn linger(&mut self, limit: Duration) {
+        self.release();
+        let until = Instant::now() + limit;
+        while Instant::now() < until
+            && let Ok(Some(data)) = self.receive().await
+        {
+            let _ = self.stream.flow_control().release_capacity(data.len());
+        }
     }
 
     async fn receive_trailers(&mut self) -> Result<(), BodyError> {
@@ -86,9 +105,7 @@ impl RequestBody for Http2Body {
 
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         self.started = true;
-        // The piece that was lent is used up: its room in the window is free again. An error here shows on the next read.
-        let _ = self.stream.flow_control().release_capacity(self.current.len());
-        self.current = Bytes::new();
+        self.release();
         while let Some(data) = self.receive().await? {
             self.allowance = self.allowance.checked_sub(data.len() as u64).ok_or(BodyError::TooLarge)?;
             if data.is_empty() {

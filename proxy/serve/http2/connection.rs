@@ -22,7 +22,7 @@ use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::handler::{Handled, handle, refuse};
-use crate::serve::worker::{Tally, Worker};
+use crate::serve::worker::{LINGER_MAX, Tally, Worker};
 use crate::tls::TlsStream;
 
 /// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
@@ -147,4 +147,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
     worker.record(&client, &head, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+    if sent.is_complete {
+        exchange.body.linger(LINGER_MAX).await;
+    }
 }
