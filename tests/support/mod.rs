@@ -1,13 +1,17 @@
 //! What the tests stand on: a site in one string, an edge that serves it, a backend, and a small client that sees every byte.
 
 mod api;
+mod backed;
 mod client;
 mod edge;
+mod secure;
 mod site;
 mod wait;
 
 pub use api::Api;
+pub use backed::{Backed, FORWARD, memory_peak, seen, start_api};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
+pub use secure::{SecureStream, connect_secure, tls_config};
 pub use site::Site;
 pub use wait::{PATIENCE, wait_for};
