@@ -96,6 +96,8 @@ fn alpn(http: HttpVersions) -> Vec<Vec<u8>> {
     }
     if http.h1 {
         protocols.push(b"http/1.1".to_vec());
+        // Clients that speak 1.0 say so (`curl --http1.0`), and would get an alert for it.
+        protocols.push(b"http/1.0".to_vec());
     }
     protocols
 }

@@ -52,7 +52,7 @@ impl<S> TlsStream<S> {
     pub fn alpn(&self) -> Option<Alpn> {
         match self.inner.get_ref().1.alpn_protocol()? {
             b"h2" => Some(Alpn::H2),
-            b"http/1.1" => Some(Alpn::H1),
+            b"http/1.1" | b"http/1.0" => Some(Alpn::H1),
             _ => None,
         }
     }

@@ -2,14 +2,18 @@
 
 mod api;
 mod cdp;
+mod backed;
 mod client;
 mod edge;
+mod secure;
 mod site;
 mod wait;
 
 pub use api::Api;
 pub use cdp::{Browser, Page};
+pub use backed::{Backed, FORWARD, memory_peak, seen, start_api};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
+pub use secure::{SecureStream, connect_secure, tls_config};
 pub use site::Site;
 pub use wait::{PATIENCE, wait_for};

@@ -89,12 +89,16 @@ async fn attempt<B: RequestBody, R: Responder>(
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
     let mut reuse = Reuse::Allowed;
+    let mut lost_new = false;
     let result = loop {
         let connection = match connect(server, worker, reuse).await {
             Ok(connection) => connection,
             Err(error) => break Err(Failed::Refused(refuse_connect(error))),
         };
-        let may_retry = connection.is_reused() && exchange.head.method().is_idempotent() && !exchange.body.is_started();
+        // A kept connection that was closed as we took it (`product.md`, trap 10) says nothing of the server. A new one that was closed says
+        // that the server went down with the request in its queue: once more, and the request is held while it comes back (trap 3).
+        let may_retry = (connection.is_reused() || !lost_new) && exchange.head.method().is_idempotent() && !exchange.body.is_started();
+        let is_new = !connection.is_reused();
         let relay = Relay { route, live, worker, request: &head, upgrade };
         match relay.run(exchange, connection).await {
             Ok(Relayed::Done(connection)) => {
@@ -104,8 +108,10 @@ async fn attempt<B: RequestBody, R: Responder>(
                 break Ok(None);
             }
             Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
-            // The server closed a kept connection as we took it (`product.md`, trap 10): once, on a new one.
-            Err(Failure::NoResponse(_)) if may_retry && !exchange.body.is_started() => reuse = Reuse::Forbidden,
+            Err(Failure::NoResponse(_)) if may_retry && !exchange.body.is_started() => {
+                reuse = Reuse::Forbidden;
+                lost_new |= is_new;
+            }
             Err(failure) => break Err(refuse_failure(failure, server)),
         }
     };

@@ -202,10 +202,14 @@ impl Relay<'_> {
         progress: &Cell<Progress>,
     ) -> Result<usize, Failure> {
         loop {
-            if let Some(end) = response::find_end(inbound.filled()) {
+            let end = response::find_end(inbound.filled());
+            if let Some(end) = end
+                && end <= response::HEAD_BYTES_MAX
+            {
                 return Ok(end);
             }
-            if inbound.len() > response::HEAD_BYTES_MAX {
+            // One read may bring more than there was room for below the limit.
+            if end.is_some() || inbound.len() > response::HEAD_BYTES_MAX {
                 let name = longest_field(inbound.filled());
                 return Err(Failure::BadResponse(format!("the response head exceeds {} bytes ({name})", response::HEAD_BYTES_MAX)));
             }
