@@ -1,0 +1,60 @@
+# Every target sets up what it needs: on Debian and Ubuntu, Rust (https://rustup.rs) is all that must be there before.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Command=package: what compiles (aws-lc and zlib-ng are C), and what the tests and benchmarks use as peers.
+BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make
+TEST_NEEDS  := nginx=nginx curl=curl chromium=chromium wrk=wrk h2load=nghttp2-client nghttp=nghttp2-client \
+               certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv
+BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3
+VENV_NEEDS  := python3=python3 ensurepip=python3-venv
+NODE_NEEDS  := node=nodejs npm=npm
+
+REQUIREMENTS := $(wildcard tests/foreign/requirements.txt)
+
+.PHONY: help run test lint fmt static bench venv deny build-needs
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: build-needs ## builds the edge and starts it with ./proxy.toml: https://localhost:8443
+	cargo run
+
+test: build-needs venv ## runs every test, with all the peers they talk to
+	@.ci/need may $(TEST_NEEDS)
+	cargo test --workspace
+
+lint: build-needs ## formatting, clippy, documentation; no warning passes
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+fmt: ## formats the source
+	cargo fmt --all
+
+static: ## builds the demo app into static/dist
+	@.ci/need must $(NODE_NEEDS)
+	cd static && npm ci && npm run build
+
+bench: build-needs ## a quick comparison with nginx by hand; BENCH="s1,s8 --rounds 5" chooses
+	@.ci/need must $(BENCH_NEEDS)
+	cargo build --release --workspace
+	python3 benches/quick.py $(BENCH)
+
+venv: $(if $(REQUIREMENTS),.venv/ready) ## the Python that tests use as a foreign backend and client, in .venv
+
+.venv/ready: $(REQUIREMENTS)
+	@.ci/need must $(VENV_NEEDS)
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --requirement $<
+	@touch $@
+
+deny: ## licences, advisories and sources of the dependencies
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check
+
+build-needs:
+	@command -v cargo >/dev/null || { echo "missing: Rust. Install it from https://rustup.rs" >&2; exit 1; }
+	@.ci/need must $(BUILD_NEEDS)
