@@ -159,10 +159,11 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
         None => handle(&mut exchange, worker).await,
         Some(refusal) => refuse(&mut exchange, live.live().fallback(), refusal.clone(), live.live(), worker).await,
     };
-    let next = next(&mut exchange, handled.tunnel.is_some()).await;
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel } = handled;
+    // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
     worker.record(client, request, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+    let next = next(&mut exchange, tunnel.is_some()).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),
         (next, None) => next,
