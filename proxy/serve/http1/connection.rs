@@ -25,7 +25,7 @@ use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
 use crate::serve::refusal::Refusal;
-use crate::serve::worker::{LINGER_MAX, Tally, Worker};
+use crate::serve::worker::{LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
 
 /// How a connection left HTTP.
 pub(crate) enum Ended<S> {
@@ -239,8 +239,19 @@ async fn read_head<S: AsyncRead + Unpin>(
 pub(crate) async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &RefCell<S>, worker: &Worker) {
     let mut deadline = Deadline::default();
     deadline.set(LINGER_MAX);
-    let _ = poll_fn(|cx| poll_linger(cx, stream, worker, &mut deadline, true)).await;
-    let _: io::Result<()> = poll_fn(|cx| poll_linger(cx, stream, worker, &mut deadline, false)).await;
+    let mut draining = pin!(worker.draining.cancelled());
+    let mut is_draining = false;
+    for shutting_down in [true, false] {
+        let _: io::Result<()> = poll_fn(|cx| {
+            // A stop does not wait for a client that only fails to close.
+            if !is_draining && draining.as_mut().poll(cx).is_ready() {
+                is_draining = true;
+                deadline.set(LINGER_DRAINING_MAX);
+            }
+            poll_linger(cx, stream, worker, &mut deadline, shutting_down)
+        })
+        .await;
+    }
 }
 
 fn poll_linger<S: AsyncRead + AsyncWrite + Unpin>(
