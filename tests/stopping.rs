@@ -187,3 +187,13 @@ fn a_hang_up_is_answered_in_the_log_and_kills_nothing() {
         assert_eq!(edge.get("/", "").status, 200);
     }
 }
+
+#[test]
+fn a_body_that_nobody_reads_and_that_never_comes_does_not_delay_the_stop() {
+    let (edge, _api) = start(SITE);
+    let mut refused = edge.connect();
+    refused.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    assert_eq!(refused.response().status, 405);
+    assert_stops_at_once(edge);
+    drop(refused);
+}

@@ -163,7 +163,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let Handled { cause, upstream, tunnel } = handled;
     // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
     worker.record(client, request, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
-    let next = next(&mut exchange, tunnel.is_some()).await;
+    let next = next(&mut exchange, tunnel.is_some(), worker).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),
         (next, None) => next,
@@ -174,6 +174,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
 async fn next<S: AsyncRead + AsyncWrite + Unpin>(
     exchange: &mut Exchange<'_, Http1Body<'_, S>, Http1Responder<'_, S>>,
     tunnel: bool,
+    worker: &Worker,
 ) -> Next {
     if tunnel {
         return Next::Continue;
@@ -182,7 +183,12 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
         return Next::Close;
     }
     if exchange.responder.keep_alive() {
-        if exchange.body.discard(DISCARD_BYTES_MAX).await { Next::Continue } else { Next::Linger }
+        tokio::select! {
+            biased;
+            is_done = exchange.body.discard(DISCARD_BYTES_MAX) => if is_done { Next::Continue } else { Next::Linger },
+            // What is read away here is for the next request alone, and there will be none.
+            () = worker.draining.cancelled() => Next::Linger,
+        }
     } else {
         Next::Linger
     }
