@@ -138,3 +138,12 @@ fn the_log_can_be_off() {
     assert_eq!(edge.get("/", "").status, 200);
     assert!(edge.stop().access.is_empty());
 }
+
+#[test]
+#[ignore = "open: `request_bytes` is always 0"]
+fn the_bytes_of_a_request_are_counted() {
+    let edge = Edge::start(SITE);
+    edge.get("/", "");
+    let access = json(&edge.stop().access);
+    assert!(access[0]["request_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{access:?}");
+}
