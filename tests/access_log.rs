@@ -115,7 +115,6 @@ fn nothing_that_a_client_sends_can_break_a_combined_line() {
 #[test]
 fn a_file_gets_the_lines_and_stdout_gets_none() {
     let edge = Edge::start(&SITE.replace("format = \"json\"", "format = \"json\", to = \"./access.log\""));
-    edge.site.join("access.log");
     edge.get("/", "");
     let mut edge = edge;
     edge.signal(rustix::process::Signal::TERM);
