@@ -10,7 +10,7 @@ use super::client::Client;
 use super::forward::{Tunnel, run_tunnel};
 use super::http1::connection::{Ended, linger, serve};
 use super::http2;
-use super::worker::{OpenGuard, Tally, Worker};
+use super::worker::{LINGER_DRAINING_MAX, OpenGuard, Tally, Worker};
 use crate::http::request::RequestHead;
 use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
 
@@ -60,7 +60,17 @@ async fn handshake<S: Transport>(stream: S, client: &Client, worker: &Rc<Worker>
     let acceptor = worker.live().tls()?.clone();
     let limit = worker.live().plan().timeouts.header;
     let accept = acceptor.accept(stream);
-    let result = if limit.is_zero() { Ok(accept.await) } else { tokio::time::timeout(limit, accept).await };
+    let handshake = async { if limit.is_zero() { Ok(accept.await) } else { tokio::time::timeout(limit, accept).await } };
+    // A stop gives a handshake a few round trips more: it has no request yet, and may never have one.
+    let stop = async {
+        worker.draining.cancelled().await;
+        tokio::time::sleep(LINGER_DRAINING_MAX).await;
+    };
+    let result = tokio::select! {
+        biased;
+        result = handshake => result,
+        () = stop => return None,
+    };
     let record = |cause: &'static str, status| {
         let mut tally = Tally { cause: Some(cause.into()), ..Tally::default() };
         tally.sent.status = status;

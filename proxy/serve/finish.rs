@@ -1,5 +1,7 @@
 //! The one place that every response passes, once, whatever made it: what all responses have is put on here.
 
+use tokio_util::sync::CancellationToken;
+
 use super::client::Client;
 use super::clock::Clock;
 use super::exchange::ResponseHead;
@@ -16,6 +18,8 @@ pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, conte
     if !head.has_date {
         head.push("date", &context.clock.http_date());
     }
+    // A client that is not told would send its next request into a connection that is about to be closed.
+    head.close |= context.draining.is_cancelled();
     if policy.hsts && context.client.is_secure() && context.live.has_real_certificate() && has_public_host(context.request) {
         head.push("strict-transport-security", HSTS);
     }
@@ -25,6 +29,7 @@ pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, conte
 pub(crate) struct FinishContext<'a> {
     pub(crate) live: &'a Live,
     pub(crate) client: &'a Client,
+    pub(crate) draining: &'a CancellationToken,
     pub(crate) request: &'a RequestHead,
     pub(crate) clock: &'a Clock,
 }

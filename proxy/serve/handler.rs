@@ -175,7 +175,7 @@ fn ends_connection(length: BodyLength) -> bool {
 }
 
 pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, worker: &'a Worker) -> FinishContext<'a> {
-    FinishContext { live, client: exchange.client, request: exchange.head, clock: &worker.clock }
+    FinishContext { live, client: exchange.client, draining: &worker.draining, request: exchange.head, clock: &worker.clock }
 }
 
 /// Why a response could not be written, for the log.

@@ -78,11 +78,11 @@ fn bind_one(listener: &Listener, workers: usize, keepalive: Duration) -> io::Res
     };
     match &listener.address {
         ListenAddress::Tcp { ip, port } => {
-            let first = bind_tcp(*ip, *port, workers > 1, keepalive)?;
+            let first = bind_tcp(*ip, *port, Sharing::First, keepalive)?;
             let address = first.local_addr()?;
             let mut sockets = vec![Kind::Tcp(first)];
             for _ in 1..workers {
-                sockets.push(Kind::Tcp(bind_tcp(*ip, address.port(), true, keepalive)?));
+                sockets.push(Kind::Tcp(bind_tcp(*ip, address.port(), Sharing::Further, keepalive)?));
             }
             Ok(Bound { sockets, scheme: listener.scheme, shown: format!("{scheme}://{address}"), port: Some(address.port()), path: None })
         }
@@ -117,11 +117,21 @@ fn share(workers: usize, clone: impl Fn() -> io::Result<Kind>) -> io::Result<Vec
     (0..workers).map(|_| clone()).collect()
 }
 
-fn bind_tcp(ip: Option<IpAddr>, port: u16, shared: bool, keepalive: Duration) -> io::Result<std::net::TcpListener> {
+/// How a socket shares its port with those of the other workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// It must have the port alone, and lets others in afterwards: `SO_REUSEPORT` before `bind` would share the port with any other process of
+    /// this user too, and starting twice by mistake would go unnoticed.
+    First,
+    /// It joins the first.
+    Further,
+}
+
+fn bind_tcp(ip: Option<IpAddr>, port: u16, sharing: Sharing, keepalive: Duration) -> io::Result<std::net::TcpListener> {
     let attempt = |ip: IpAddr| -> io::Result<std::net::TcpListener> {
         let socket = Socket::new(Domain::for_address(SocketAddr::new(ip, port)), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        if shared {
+        if sharing == Sharing::Further {
             socket.set_reuse_port(true)?;
         }
         if ip.is_ipv6() {
@@ -135,6 +145,9 @@ fn bind_tcp(ip: Option<IpAddr>, port: u16, shared: bool, keepalive: Duration) ->
         }
         socket.set_nonblocking(true)?;
         socket.bind(&SocketAddr::new(ip, port).into())?;
+        if sharing == Sharing::First {
+            socket.set_reuse_port(true)?;
+        }
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };

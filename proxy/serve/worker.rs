@@ -142,3 +142,5 @@ impl Drop for OpenGuard {
 
 /// Reads and throws away what a client still sends, so that closing does not reset the connection under our last words.
 pub(crate) const LINGER_MAX: Duration = Duration::from_secs(10);
+/// The same while the server stops: a few round trips.
+pub(crate) const LINGER_DRAINING_MAX: Duration = Duration::from_millis(500);

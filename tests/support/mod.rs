@@ -1,19 +1,22 @@
 //! What the tests stand on: a site in one string, an edge that serves it, a backend, and a small client that sees every byte.
 
 mod api;
-mod cdp;
 mod backed;
+mod cdp;
 mod client;
 mod edge;
+pub mod http2;
 mod secure;
 mod site;
+mod tls;
 mod wait;
 
 pub use api::Api;
-pub use cdp::{Browser, Page};
 pub use backed::{Backed, FORWARD, memory_peak, seen, start_api};
+pub use cdp::{Browser, Page};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
 pub use secure::{SecureStream, connect_secure, tls_config};
 pub use site::Site;
+pub use tls::{Certificate, TlsClient};
 pub use wait::{PATIENCE, wait_for};

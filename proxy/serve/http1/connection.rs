@@ -26,7 +26,7 @@ use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
 use crate::serve::refusal::Refusal;
-use crate::serve::worker::{LINGER_MAX, Tally, Worker};
+use crate::serve::worker::{LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
 
 /// How a connection left HTTP.
 pub(crate) enum Ended<S> {
@@ -161,10 +161,11 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
         None => handle(&mut exchange, worker).await,
         Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, worker).await,
     };
-    let next = next(&mut exchange, handled.tunnel.is_some()).await;
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel } = handled;
+    // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
     worker.record(client, request, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+    let next = next(&mut exchange, tunnel.is_some(), worker).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),
         (next, None) => next,
@@ -175,6 +176,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
 async fn next<S: AsyncRead + AsyncWrite + Unpin>(
     exchange: &mut Exchange<'_, Http1Body<'_, S>, Http1Responder<'_, S>>,
     tunnel: bool,
+    worker: &Worker,
 ) -> Next {
     if tunnel {
         return Next::Continue;
@@ -183,7 +185,12 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
         return Next::Close;
     }
     if exchange.responder.keep_alive() {
-        if exchange.body.discard(DISCARD_BYTES_MAX).await { Next::Continue } else { Next::Linger }
+        tokio::select! {
+            biased;
+            is_done = exchange.body.discard(DISCARD_BYTES_MAX) => if is_done { Next::Continue } else { Next::Linger },
+            // What is read away here is for the next request alone, and there will be none.
+            () = worker.draining.cancelled() => Next::Linger,
+        }
     } else {
         Next::Linger
     }
@@ -245,8 +252,19 @@ async fn read_head<S: AsyncRead + Unpin>(
 pub(crate) async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &RefCell<S>, worker: &Worker) {
     let mut deadline = Deadline::default();
     deadline.set(LINGER_MAX);
-    let _ = poll_fn(|cx| poll_linger(cx, stream, worker, &mut deadline, true)).await;
-    let _: io::Result<()> = poll_fn(|cx| poll_linger(cx, stream, worker, &mut deadline, false)).await;
+    let mut draining = pin!(worker.draining.cancelled());
+    let mut is_draining = false;
+    for shutting_down in [true, false] {
+        let _: io::Result<()> = poll_fn(|cx| {
+            // A stop does not wait for a client that only fails to close.
+            if !is_draining && draining.as_mut().poll(cx).is_ready() {
+                is_draining = true;
+                deadline.set(LINGER_DRAINING_MAX);
+            }
+            poll_linger(cx, stream, worker, &mut deadline, shutting_down)
+        })
+        .await;
+    }
 }
 
 fn poll_linger<S: AsyncRead + AsyncWrite + Unpin>(

@@ -140,7 +140,7 @@ fn refuse_syntax(error: httparse::Error, bytes: &[u8], limits: &Limits) -> Refus
             let line = bytes.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
             if line.trim_ascii() == b"PRI * HTTP/2.0" {
                 Refusal::closing(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "HTTP/2 without TLS is not served here")
-            } else if memchr::memmem::find(line, b" HTTP/").is_some() {
+            } else if line.split(|&byte| byte == b' ').nth(2).is_some_and(|version| version.starts_with(b"HTTP/")) {
                 Refusal::closing(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "unknown HTTP version")
             } else {
                 bad("malformed request line")
