@@ -6,6 +6,7 @@ mod client;
 mod edge;
 mod secure;
 mod site;
+mod tools;
 mod wait;
 
 pub use api::Api;
@@ -14,4 +15,5 @@ pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
 pub use secure::{SecureStream, connect_secure, tls_config};
 pub use site::Site;
+pub use tools::{has, python, run};
 pub use wait::{PATIENCE, wait_for};
