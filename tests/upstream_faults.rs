@@ -72,7 +72,7 @@ fn is_whole(bytes: &[u8]) -> bool {
 #[test]
 fn every_misbehaviour_has_its_answer_and_none_spoils_the_next_request() {
     let backed = Backed::start(TIMEOUTS);
-    for (path, outcome, cause) in FAULTS {
+    for (path, outcome, _) in FAULTS {
         let mut client = backed.connect();
         ask(&mut client, path);
         match outcome {

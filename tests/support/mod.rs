@@ -13,7 +13,7 @@ pub use api::Api;
 pub use backed::{Backed, FORWARD, memory_peak, seen, start_api};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
-pub use secure::{SecureStream, connect_secure, tls_config};
+pub use secure::{connect_secure, tls_config};
 pub use site::Site;
 pub use tools::{has, python, run};
 pub use wait::{PATIENCE, wait_for};
