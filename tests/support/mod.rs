@@ -9,6 +9,7 @@ pub mod http2;
 mod secure;
 mod site;
 mod tls;
+mod tools;
 mod wait;
 
 pub use api::Api;
@@ -16,7 +17,8 @@ pub use backed::{Backed, FORWARD, memory_peak, seen, start_api};
 pub use cdp::{Browser, Page};
 pub use client::{Client, Response};
 pub use edge::{Edge, Stopped};
-pub use secure::{SecureStream, connect_secure, tls_config};
+pub use secure::{connect_secure, tls_config};
 pub use site::Site;
 pub use tls::{Certificate, TlsClient};
+pub use tools::{has, python, run};
 pub use wait::{PATIENCE, wait_for};
