@@ -139,7 +139,6 @@ fn the_log_can_be_off() {
 }
 
 #[test]
-#[ignore = "open: `request_bytes` is always 0"]
 fn the_bytes_of_a_request_are_counted() {
     let edge = Edge::start(SITE);
     edge.get("/", "");

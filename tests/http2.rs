@@ -83,7 +83,6 @@ fn an_upload_and_its_trailers_reach_the_upstream() {
 }
 
 #[test]
-#[ignore = "open: `TE: trailers` is not said anew to the upstream, which then sends none"]
 fn trailers_of_the_upstream_reach_the_client() {
     let (edge, _api) = start();
     run(async {

@@ -50,9 +50,8 @@ fn close_codes_cross_both_ways() {
     let mut socket = open(&backed, "/ws");
     socket.send(Message::text(r#"{"type":"close","code":4001,"reason":"bye"}"#)).unwrap();
     let frame = loop {
-        match socket.read().unwrap() {
-            Message::Close(frame) => break frame.unwrap(),
-            _ => continue,
+        if let Message::Close(frame) = socket.read().unwrap() {
+            break frame.unwrap();
         }
     };
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4001, "bye"));

@@ -329,6 +329,11 @@ impl RequestHead {
         self.lines.iter().map(|line| Field { name: self.slice(&line.name), value: self.slice(&line.value), known: line.known })
     }
 
+    /// Bytes of the method, the target, and all names and values.
+    pub fn byte_count(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// The number of field lines.
     pub fn field_count(&self) -> usize {
         self.lines.len()

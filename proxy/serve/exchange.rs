@@ -46,6 +46,9 @@ pub(crate) trait RequestBody {
     /// `true` when some of it has come in already.
     fn has_buffered(&self) -> bool;
 
+    /// Ready once the client has gone; call it when the body has ended.
+    async fn client_gone(&mut self);
+
     /// The next piece.
     async fn next(&mut self) -> Result<Piece<'_>, BodyError>;
 }

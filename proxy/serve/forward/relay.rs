@@ -72,6 +72,8 @@ enum Progress {
 enum SendError {
     Upstream,
     Body(BodyError),
+    /// It was sent whole, but nobody waits for the answer any more.
+    ClientGone,
 }
 
 impl Relay<'_> {
@@ -133,12 +135,11 @@ impl Relay<'_> {
         poll_fn(|cx| {
             if sending && let Poll::Ready(result) = send.as_mut().poll(cx) {
                 sending = false;
-                if let Err(SendError::Body(error)) = result {
-                    return Poll::Ready(Err(Failure::RequestBody(error)));
-                }
-                if result.is_err() {
+                match result {
+                    SendError::Body(error) => return Poll::Ready(Err(Failure::RequestBody(error))),
+                    SendError::ClientGone => return Poll::Ready(Err(Failure::Client(io::ErrorKind::ConnectionReset.into()))),
                     // An upstream that does not take the request may have answered already: its response decides, if it comes soon.
-                    progress.set(Progress::Failed);
+                    SendError::Upstream => progress.set(Progress::Failed),
                 }
             }
             receive.as_mut().poll(cx)
@@ -146,8 +147,20 @@ impl Relay<'_> {
         .await
     }
 
-    /// Sends head and body.
-    async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, progress: &Cell<Progress>) -> Result<(), SendError> {
+    /// Sends head and body, then watches the client. Ends only when something has gone wrong.
+    async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, progress: &Cell<Progress>) -> SendError {
+        match self.send_whole(stream, body).await {
+            Err(error) => error,
+            Ok(()) => {
+                progress.set(Progress::Sent);
+                // Nobody is to work for a client that has left.
+                body.client_gone().await;
+                SendError::ClientGone
+            }
+        }
+    }
+
+    async fn send_whole<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B) -> Result<(), SendError> {
         let mut deadline = Deadline::default();
         let idle = self.live.plan().timeouts.response;
         let length = body.length();
@@ -163,7 +176,6 @@ impl Relay<'_> {
             head = &[];
             is_complete = piece.is_last;
         }
-        progress.set(Progress::Sent);
         Ok(())
     }
 

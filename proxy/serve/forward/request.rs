@@ -57,6 +57,12 @@ pub(super) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
     for (name, value) in &context.rules.set {
         push_line(out, name.as_str().as_bytes(), value.as_bytes());
     }
+    // Trailers go through, so whoever can take them says so anew for this connection (RFC 9110 §10.1.4).
+    let takes_trailers =
+        head.joined(Known::Te).is_some_and(|value| hop::members(&value).any(|member| member.eq_ignore_ascii_case(b"trailers")));
+    if takes_trailers && !context.upgrade {
+        out.extend_from_slice(b"connection: te\r\nte: trailers\r\n");
+    }
     if context.upgrade
         && let Some(protocol) = head.joined(Known::Upgrade)
     {

@@ -1,6 +1,7 @@
 //! Reading a message body from an HTTP/1 connection: the same code for what clients send and for what upstreams answer.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use super::chunked::Chunked;
 use super::framing::Framing;
 use super::inbound::{FillError, Inbound, Room};
 use crate::serve::deadline::Deadline;
+
+/// Bytes of further requests that are taken in while one is being answered.
+const AHEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Why a body did not arrive whole.
 #[derive(Debug)]
@@ -67,6 +71,7 @@ pub(crate) struct BodyReader<'a, S> {
     state: State,
     /// Bytes that may still come; counts down to the limit.
     allowance: u64,
+    received_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -104,7 +109,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
             Framing::Chunked => State::Chunked(Chunked::default()),
             Framing::UntilClose => State::UntilClose,
         };
-        Self { stream, inbound, deadline, idle, state, allowance: u64::MAX }
+        Self { stream, inbound, deadline, idle, state, allowance: u64::MAX, received_bytes: 0 }
     }
 
     /// Limits the body; zero is no limit.
@@ -120,6 +125,23 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
             State::Chunked(decoder) => decoder.is_done(),
             State::Length(_) | State::UntilClose => false,
         }
+    }
+
+    /// Bytes of content that have come in.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Ready once the sender has closed or reset the connection behind a body that has ended. What it sends instead is kept for whoever reads the
+    /// connection next, up to [`AHEAD_BYTES_MAX`]; a sender that is further ahead is not looked at any more.
+    pub(crate) async fn sender_gone(&mut self) {
+        while self.inbound.len() < AHEAD_BYTES_MAX {
+            match poll_fn(|cx| self.inbound.poll_fill(cx, self.stream, Room::Head)).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        std::future::pending().await
     }
 
     /// `true` when a next piece needs nothing to come in.
@@ -197,6 +219,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.received_bytes += bytes as u64;
         self.allowance = self.allowance.checked_sub(bytes as u64).ok_or(BodyError::TooLarge)?;
         Ok(())
     }

@@ -144,9 +144,10 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let (meta, refusal) = match head {
         Ok(meta) => (meta, None),
         Err(HeadError::Gone) => return Next::Close,
-        Err(HeadError::Refused(refusal)) => {
-            (RequestMeta { framing: Framing::Empty, keep_alive: false, expects_continue: false }, Some(refusal))
-        }
+        Err(HeadError::Refused(refusal)) => (
+            RequestMeta { framing: Framing::Empty, keep_alive: false, expects_continue: false, head_bytes: inbound.len() as u64 },
+            Some(refusal),
+        ),
     };
     let mut write_deadline = Deadline::default();
     let expectation =
@@ -164,7 +165,8 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel } = handled;
     // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
-    worker.record(client, request, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+    let request_bytes = meta.head_bytes + exchange.body.received_bytes();
+    worker.record(client, request, &Tally { sent, cause, upstream, request_bytes }, started);
     let next = next(&mut exchange, tunnel.is_some(), worker).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),

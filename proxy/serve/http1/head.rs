@@ -25,6 +25,8 @@ pub(crate) struct RequestMeta {
     pub(crate) keep_alive: bool,
     /// The client waits for a 100.
     pub(crate) expects_continue: bool,
+    /// Bytes of the head.
+    pub(crate) head_bytes: u64,
 }
 
 /// Finds the end of a head without tokenising it, so that a head that comes byte by byte costs linear time.
@@ -130,7 +132,12 @@ pub(crate) fn parse(bytes: &[u8], head: &mut RequestHead, limits: &Limits) -> Re
     }
     check_target(head)?;
     check_host(head)?;
-    Ok(RequestMeta { framing: request_framing(framing, version)?, keep_alive: keep_alive(head), expects_continue: expects_continue(head)? })
+    Ok(RequestMeta {
+        framing: request_framing(framing, version)?,
+        keep_alive: keep_alive(head),
+        expects_continue: expects_continue(head)?,
+        head_bytes: bytes.len() as u64,
+    })
 }
 
 fn refuse_syntax(error: httparse::Error, bytes: &[u8], limits: &Limits) -> Refusal {

@@ -43,6 +43,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
         self.reader.is_done()
     }
 
+    /// Bytes of content that have come in.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.reader.received_bytes()
+    }
+
     /// Reads the rest away, if it is short and comes soon. `true` when the connection can go on.
     pub(super) async fn discard(&mut self, bytes_max: u64) -> bool {
         if self.is_done() {
@@ -81,6 +86,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
 
     fn has_buffered(&self) -> bool {
         self.reader.has_buffered()
+    }
+
+    async fn client_gone(&mut self) {
+        self.reader.sender_gone().await;
     }
 
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {

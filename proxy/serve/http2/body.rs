@@ -24,6 +24,7 @@ pub(super) struct Http2Body {
     length: BodyLength,
     started: bool,
     allowance: u64,
+    received_bytes: u64,
     deadline: Deadline,
     idle: Duration,
 }
@@ -37,7 +38,17 @@ impl Http2Body {
             None => BodyLength::Unknown,
         };
         let allowance = if bytes_max == 0 { u64::MAX } else { bytes_max };
-        Self { stream, current: Bytes::new(), trailers: Vec::new(), length, started: false, allowance, deadline: Deadline::default(), idle }
+        Self {
+            stream,
+            current: Bytes::new(),
+            trailers: Vec::new(),
+            length,
+            started: false,
+            allowance,
+            received_bytes: 0,
+            deadline: Deadline::default(),
+            idle,
+        }
     }
 
     /// The piece that was lent is used up: its room in the window is free again. An error here shows on the next read.
@@ -55,6 +66,11 @@ impl Http2Body {
             Poll::Pending => deadline.poll_passed(cx).map(|()| Err(BodyError::TimedOut)),
         })
         .await
+    }
+
+    /// Bytes of content that have come in.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Reads away what the client still sends, for a while: resetting the stream under an early response is right (RFC 9113 §8.1), but not all
@@ -103,10 +119,16 @@ impl RequestBody for Http2Body {
         false
     }
 
+    /// A stream whose client has ended its side says nothing more here: a reset shows when the response is written.
+    async fn client_gone(&mut self) {
+        std::future::pending().await
+    }
+
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         self.started = true;
         self.release();
         while let Some(data) = self.receive().await? {
+            self.received_bytes += data.len() as u64;
             self.allowance = self.allowance.checked_sub(data.len() as u64).ok_or(BodyError::TooLarge)?;
             if data.is_empty() {
                 continue;

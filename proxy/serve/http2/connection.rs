@@ -146,7 +146,8 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     };
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
-    worker.record(&client, &head, &Tally { sent, cause, upstream, request_bytes: 0 }, started);
+    let request_bytes = head.byte_count() + exchange.body.received_bytes();
+    worker.record(&client, &head, &Tally { sent, cause, upstream, request_bytes }, started);
     if sent.is_complete {
         exchange.body.linger(LINGER_MAX).await;
     }
