@@ -87,7 +87,7 @@ const LINES_MAX: usize = 500;
 const LINES_TO_THINK_OF_A_SPLIT: usize = 400;
 
 /// File names that say nothing.
-const NAMELESS: [&str; 10] = ["util", "utils", "common", "helper", "helpers", "manager", "misc", "stuff", "shared", "tools"];
+const NAMELESS: [&str; 9] = ["util", "utils", "common", "helper", "helpers", "manager", "misc", "stuff", "shared"];
 
 /// Marks of work that is not done, or was not cleaned up.
 const UNFINISHED: [&str; 5] = ["todo!(", "unimplemented!(", "dbg!(", "TODO", "FIXME"];
