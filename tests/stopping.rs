@@ -144,7 +144,6 @@ fn what_is_still_open_when_the_grace_ends_is_cut_and_told() {
 }
 
 #[test]
-#[ignore = "open: the tasks of cut connections are dropped before they record"]
 fn a_request_that_is_cut_still_has_its_line_in_the_access_log() {
     let (edge, _api) = start(&SITE.replace("10s", "200ms"));
     let mut client = edge.connect();

@@ -124,6 +124,37 @@ impl Worker {
     }
 }
 
+/// The access record of a request that is being answered: written when the answer is out, or else when its task is dropped because the grace of a stop
+/// has passed, so that no request goes without a line.
+pub(crate) struct Entry<'a> {
+    worker: &'a Worker,
+    client: &'a Client,
+    head: &'a RequestHead,
+    started: Instant,
+    is_written: bool,
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn new(worker: &'a Worker, client: &'a Client, head: &'a RequestHead, started: Instant) -> Self {
+        Self { worker, client, head, started, is_written: false }
+    }
+
+    /// Writes it.
+    pub(crate) fn write(mut self, tally: &Tally) {
+        self.is_written = true;
+        self.worker.record(self.client, self.head, tally, self.started);
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if !self.is_written {
+            let tally = Tally { cause: Some("cut: the grace of the stop had passed".into()), ..Tally::default() };
+            self.worker.record(self.client, self.head, &tally, self.started);
+        }
+    }
+}
+
 /// Counts a connection while it is open.
 pub(crate) struct OpenGuard(Rc<Worker>);
 

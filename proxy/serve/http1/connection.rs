@@ -26,7 +26,7 @@ use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
 use crate::serve::refusal::Refusal;
-use crate::serve::worker::{LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
+use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
 
 /// How a connection left HTTP.
 pub(crate) enum Ended<S> {
@@ -157,6 +157,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
     let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle: timeouts.body_idle };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
+    let entry = Entry::new(worker, client, request, started);
     let mut exchange = Exchange { head: request, client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, worker).await,
@@ -166,7 +167,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
     let Handled { cause, upstream, tunnel } = handled;
     // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
     let request_bytes = meta.head_bytes + exchange.body.received_bytes();
-    worker.record(client, request, &Tally { sent, cause, upstream, request_bytes }, started);
+    entry.write(&Tally { sent, cause, upstream, request_bytes });
     let next = next(&mut exchange, tunnel.is_some(), worker).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),

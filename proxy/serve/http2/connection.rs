@@ -22,7 +22,7 @@ use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::handler::{Handled, handle, refuse};
-use crate::serve::worker::{LINGER_MAX, Tally, Worker};
+use crate::serve::worker::{Entry, LINGER_MAX, Tally, Worker};
 use crate::tls::TlsStream;
 
 /// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
@@ -139,6 +139,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let idle = plan.timeouts.body_idle;
     let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
     let responder = Http2Responder::new(respond, head.method() == Method::Head, idle);
+    let entry = Entry::new(&worker, &client, &head, started);
     let mut exchange = Exchange { head: &head, client: &client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, &worker).await,
@@ -147,7 +148,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
     let request_bytes = head.byte_count() + exchange.body.received_bytes();
-    worker.record(&client, &head, &Tally { sent, cause, upstream, request_bytes }, started);
+    entry.write(&Tally { sent, cause, upstream, request_bytes });
     if sent.is_complete {
         exchange.body.linger(LINGER_MAX).await;
     }
