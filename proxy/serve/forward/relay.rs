@@ -17,6 +17,7 @@ use crate::serve::exchange::{BodyLength, ContentLength, Exchange, RequestBody, R
 use crate::serve::finish::finish;
 use crate::serve::handler::context;
 use crate::serve::http1::body::{BodyError, BodyReader, Piece};
+use crate::serve::http1::chunk_frame::ChunkFrame;
 use crate::serve::http1::framing::Framing;
 use crate::serve::http1::inbound::{FillError, Inbound, Room};
 use crate::serve::http1::outbound::write_all;
@@ -279,10 +280,8 @@ async fn write_piece(
     if length != BodyLength::Unknown {
         return write_all(stream, [head, piece.data, &[], &[]], deadline, idle).await;
     }
-    let size = if piece.data.is_empty() { String::new() } else { format!("{:x}\r\n", piece.data.len()) };
-    let data_end: &[u8] = if piece.data.is_empty() { b"" } else { b"\r\n" };
-    let end = if piece.is_last { [data_end, b"0\r\n", piece.trailers, b"\r\n"].concat() } else { data_end.to_vec() };
-    write_all(stream, [head, size.as_bytes(), piece.data, &end], deadline, idle).await
+    let frame = ChunkFrame::new(&piece);
+    write_all(stream, [head, frame.size_line(), piece.data, frame.end()], deadline, idle).await
 }
 
 fn response_head(head: UpstreamHead, is_head: bool) -> ResponseHead<'static> {

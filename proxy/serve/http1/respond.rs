@@ -8,6 +8,7 @@ use http::StatusCode;
 use tokio::io::AsyncWrite;
 
 use super::body::Piece;
+use super::chunk_frame::ChunkFrame;
 use super::framing::Framing;
 use super::outbound::write_all;
 use crate::assets::Body;
@@ -140,20 +141,9 @@ impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
                 self.write_pieces(head, &[], data, &[]).await?;
             }
         } else {
-            let mut size = [0_u8; 18];
-            let size = if data.is_empty() { &[][..] } else { chunk_size_line(data.len(), &mut size) };
-            let trailers: Vec<u8>;
-            let end: &[u8] = match (data.is_empty(), piece.is_last) {
-                (true, false) => &[],
-                (false, false) => b"\r\n",
-                (_, true) => {
-                    let data_end: &[u8] = if data.is_empty() { b"" } else { b"\r\n" };
-                    trailers = [data_end, b"0\r\n", piece.trailers, b"\r\n"].concat();
-                    &trailers
-                }
-            };
-            if head || !data.is_empty() || !end.is_empty() {
-                self.write_pieces(head, size, data, end).await?;
+            let frame = ChunkFrame::new(&piece);
+            if head || !data.is_empty() || !frame.end().is_empty() {
+                self.write_pieces(head, frame.size_line(), data, frame.end()).await?;
             }
         }
         if piece.is_last {
@@ -285,19 +275,6 @@ fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
-/// `1f4\r\n` for 500.
-fn chunk_size_line(size: usize, line: &mut [u8; 18]) -> &[u8] {
-    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1) as usize;
-    for (index, slot) in line.iter_mut().enumerate().take(digits) {
-        let nibble = (size >> (4 * (digits - 1 - index))) & 0xF;
-        *slot = b"0123456789abcdef".get(nibble).copied().unwrap_or(b'0');
-    }
-    if let Some(end) = line.get_mut(digits..digits + 2) {
-        end.copy_from_slice(b"\r\n");
-    }
-    line.get(..digits + 2).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,10 +285,6 @@ mod tests {
             let mut out = Vec::new();
             write_decimal(&mut out, number);
             assert_eq!(out, number.to_string().into_bytes());
-        }
-        for size in [0_usize, 1, 15, 16, 255, 256, 500, 65_536, 0x1234_5678_9abc, usize::MAX] {
-            let mut line = [0; 18];
-            assert_eq!(chunk_size_line(size, &mut line), format!("{size:x}\r\n").as_bytes());
         }
     }
 }
