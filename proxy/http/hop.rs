@@ -1,6 +1,7 @@
 //! Hop-by-hop fields (RFC 9110 §7.6.1): which fields never cross.
 
 use super::list;
+use super::request::Known;
 
 /// `true` for fields that concern one connection only, whatever `Connection` says: Connection, Keep-Alive, Proxy-Connection,
 /// Proxy-Authenticate, Proxy-Authorization, TE, Transfer-Encoding, Upgrade, HTTP2-Settings. (`Trailer` crosses: trailers do.)
@@ -18,6 +19,23 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
         _ => &[],
     };
     candidates.iter().any(|candidate| candidate.eq_ignore_ascii_case(name))
+}
+
+/// `true` for a trailer that may be passed on (RFC 9110 §6.5.1): none that frames, routes, authenticates or describes the message, which whoever merges
+/// trailers into the head would believe.
+pub fn may_trail(name: &[u8]) -> bool {
+    const NEVER: [&[u8]; 9] = [
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"set-cookie",
+        b"trailer",
+        b"location",
+    ];
+    Known::from_name(name).is_none() && !NEVER.iter().any(|never| never.eq_ignore_ascii_case(name))
 }
 
 /// The members of a list value such as `Connection: close, x-private`, trimmed, empty ones left out.

@@ -3,6 +3,7 @@
 //! `http1` and `http2` make an [`Exchange`] of what they read; `handler` knows nothing else of them.
 
 use std::io;
+use std::task::{Context, Poll};
 
 use http::StatusCode;
 
@@ -77,14 +78,23 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) length: ContentLength,
     /// `true` to end the connection with this response.
     pub(crate) close: bool,
-    /// `true` when `lines` have the `Date` of an upstream already (RFC 9110 §6.6.1: it stays).
-    pub(crate) has_date: bool,
+    /// What `lines` have already.
+    pub(crate) present: Present,
+}
+
+/// Fields that an upstream may have set, and that are not set again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Present {
+    /// `Date` (RFC 9110 §6.6.1: an upstream's stays).
+    pub(crate) date: bool,
+    /// `Strict-Transport-Security`.
+    pub(crate) hsts: bool,
 }
 
 impl<'a> ResponseHead<'a> {
     /// A head with these constant fields and no others.
     pub(crate) fn new(status: StatusCode, block: Option<&'a FieldBlock>, length: ContentLength) -> Self {
-        Self { status, block, lines: Vec::new(), length, close: false, has_date: false }
+        Self { status, block, lines: Vec::new(), length, close: false, present: Present::default() }
     }
 
     /// Adds a field. The name is lower case, and both are known to be valid.
@@ -130,6 +140,9 @@ pub(crate) trait Responder {
 
     /// Hands the connection over to another protocol with a 101.
     async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()>;
+
+    /// Ready once the client has reset the request; what else tells that it has gone, the body knows ([`RequestBody::client_gone`]).
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// `true` when [`upgrade`](Self::upgrade) can be used.
     fn can_upgrade(&self) -> bool;

@@ -15,12 +15,17 @@ const HSTS: &[u8] = b"max-age=31536000";
 
 /// Puts `Date` and, on TLS connections with a public name, HSTS on a response.
 pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, context: &FinishContext<'_>) {
-    if !head.has_date {
+    if !head.present.date {
         head.push("date", &context.clock.http_date());
     }
     // A client that is not told would send its next request into a connection that is about to be closed.
     head.close |= context.draining.is_cancelled();
-    if policy.hsts && context.client.is_secure() && context.live.has_real_certificate() && has_public_host(context.request) {
+    if policy.hsts
+        && !head.present.hsts
+        && context.client.is_secure()
+        && context.live.has_real_certificate()
+        && has_public_host(context.request)
+    {
         head.push("strict-transport-security", HSTS);
     }
 }

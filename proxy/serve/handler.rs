@@ -60,8 +60,10 @@ fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'
     if !live.serves(head.authority()) {
         return Decision::Refuse(live.fallback(), Refusal::new(StatusCode::MISDIRECTED_REQUEST, "this host is not in server.names"));
     }
-    if let Some((status, location)) = redirect::to_https(live, client, head) {
-        return redirect_reply(live.fallback(), status, &location);
+    match redirect::to_https(live, client, head) {
+        Some((_, None)) => return Decision::Refuse(live.fallback(), Refusal::new(StatusCode::BAD_REQUEST, "no Host to redirect to")),
+        Some((status, Some(location))) => return redirect_reply(live.fallback(), status, &location),
+        None => {}
     }
     let matched = live.plan().router.route(&path);
     let route = live.route(matched.route);
@@ -156,7 +158,7 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
     if exchange.responder.has_begun() {
         exchange.responder.abort();
     } else {
-        let (mut head, body) = refusal.answer(&route.block, exchange.head);
+        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head);
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.
@@ -187,9 +189,17 @@ pub(crate) fn write_cause(error: &std::io::Error) -> String {
     }
 }
 
+/// HTTP itself under another name: a client that spoke it to the upstream through a tunnel would pass no route and no check.
+fn names_http(upgrade: &[u8]) -> bool {
+    crate::http::hop::members(upgrade).any(|member| {
+        let name = member.split(|&byte| byte == b'/').next().unwrap_or_default();
+        [&b"h2c"[..], b"h2", b"h3", b"http", b"tls"].iter().any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
 /// `true` when a request wants another protocol on its connection (RFC 9110 §7.8).
 pub(crate) fn wants_upgrade(head: &RequestHead) -> bool {
-    head.value(Known::Upgrade).is_some_and(|value| !value.is_empty())
+    head.joined(Known::Upgrade).is_some_and(|value| !value.is_empty() && !names_http(&value))
         && head
             .joined(Known::Connection)
             .is_some_and(|value| crate::http::hop::members(&value).any(|member| member.eq_ignore_ascii_case(b"upgrade")))

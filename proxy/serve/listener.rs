@@ -1,11 +1,13 @@
 //! Listening sockets: bound once before anything is served, one for each worker where the kernel can share the load out.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -14,13 +16,16 @@ use tokio::net::{TcpListener, UnixListener};
 use super::client::Client;
 use super::connection;
 use super::inherited;
-use super::worker::Worker;
+use super::worker::{OpenGuard, Worker};
 use crate::config::{Diagnostic, Diagnostics};
 use crate::plan::Listener;
 use crate::units::{ListenAddress, Scheme};
 
 /// Connections that the kernel queues for us.
 const BACKLOG: i32 = 4096;
+/// The kernel counts seconds, and up to this many.
+const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
+const KEEPALIVE_MAX: Duration = Duration::from_secs(32_767);
 /// Pause after an accept that failed for want of descriptors or memory; in a loop it would burn the CPU that could free some.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -32,7 +37,7 @@ pub struct Bound {
     pub shown: String,
     /// The TCP port.
     pub port: Option<u16>,
-    path: Option<PathBuf>,
+    path: Option<SocketFile>,
 }
 
 enum Kind {
@@ -47,10 +52,29 @@ impl Bound {
     }
 }
 
+/// The file of a Unix socket, which is removed at the end unless another instance has put its own in its place.
+struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> Option<Self> {
+        Some(Self { path: path.to_owned(), identity: Self::identity(path)? })
+    }
+
+    fn identity(path: &Path) -> Option<(u64, u64)> {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
+        if let Some(file) = &self.path
+            && SocketFile::identity(&file.path) == Some(file.identity)
+        {
+            let _ = std::fs::remove_file(&file.path);
         }
     }
 }
@@ -90,7 +114,7 @@ fn bind_one(listener: &Listener, workers: usize, keepalive: Duration) -> io::Res
             let socket = bind_unix(path)?;
             let sockets = share(workers, || socket.try_clone().map(Kind::Unix))?;
             let shown = format!("{scheme}://unix:{}", path.display());
-            Ok(Bound { sockets, scheme: listener.scheme, shown, port: None, path: Some(path.clone()) })
+            Ok(Bound { sockets, scheme: listener.scheme, shown, port: None, path: SocketFile::new(path) })
         }
         ListenAddress::Fd(number) => bind_inherited(*number, listener.scheme, scheme, workers),
     }
@@ -141,7 +165,8 @@ fn bind_tcp(ip: Option<IpAddr>, port: u16, sharing: Sharing, keepalive: Duration
         // Accepted connections inherit these, which saves three system calls on each.
         socket.set_tcp_nodelay(true)?;
         if !keepalive.is_zero() {
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(keepalive.max(Duration::from_secs(1))))?;
+            let keepalive = keepalive.clamp(KEEPALIVE_MIN, KEEPALIVE_MAX);
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(keepalive))?;
         }
         socket.set_nonblocking(true)?;
         socket.bind(&SocketAddr::new(ip, port).into())?;
@@ -214,6 +239,7 @@ impl Share {
     /// Accepts until the worker drains.
     pub(crate) async fn accept_all(self, worker: Rc<Worker>) -> io::Result<()> {
         let client = |address| Client { address, scheme: self.scheme };
+        let _guard = OpenGuard::new(&worker);
         match self.kind {
             Kind::Tcp(socket) => {
                 let socket = TcpListener::from_std(socket)?;
@@ -222,6 +248,10 @@ impl Share {
                         Ok((stream, address)) => connection::spawn(stream, client(Some(address)), &worker),
                         Err(error) => pause_after(&error).await,
                     }
+                }
+                // Whoever the kernel has let in already is served too, instead of reset.
+                while let Some((stream, address)) = poll_fn(|cx| queued(socket.poll_accept(cx))).await {
+                    connection::spawn(stream, client(Some(address)), &worker);
                 }
             }
             Kind::Unix(socket) => {
@@ -232,10 +262,21 @@ impl Share {
                         Err(error) => pause_after(&error).await,
                     }
                 }
+                while let Some((stream, _)) = poll_fn(|cx| queued(socket.poll_accept(cx))).await {
+                    connection::spawn(stream, client(None), &worker);
+                }
             }
         }
         Ok(())
     }
+}
+
+/// What one look at the queue of a listening socket gave.
+fn queued<T>(accepted: Poll<io::Result<T>>) -> Poll<Option<T>> {
+    Poll::Ready(match accepted {
+        Poll::Ready(Ok(connection)) => Some(connection),
+        Poll::Ready(Err(_)) | Poll::Pending => None,
+    })
 }
 
 async fn until_draining<T>(worker: &Worker, accept: impl Future<Output = T>) -> Option<T> {

@@ -32,6 +32,9 @@ pub(crate) struct LiveRoute {
     pub(crate) policy: ResponsePolicy,
     /// The policy alone, for refusals and other answers of our own.
     pub(crate) block: FieldBlock,
+    /// The policy for refusals, whose type and lifetime are not the operator's to set: an error must not be kept for a year because the files beside
+    /// it are.
+    pub(crate) refusal_block: FieldBlock,
     /// What requests get on their way to an upstream.
     pub(crate) request_rules: RequestRules,
 }
@@ -71,13 +74,14 @@ impl Live {
                     action,
                     policy: route.response.clone(),
                     block: route.response.block(Vec::new()),
+                    refusal_block: refusal_block(&route.response),
                     request_rules: route.request.clone(),
                 });
             }
         }
         let mut servers = Vec::with_capacity(plan.upstreams.len());
         for upstream in &plan.upstreams {
-            match Server::new(upstream) {
+            match Server::new(upstream, plan.timeouts.tcp_keepalive) {
                 Ok(server) => servers.push(server),
                 Err(error) => {
                     diagnostics.push(Diagnostic::new(upstream.span, error.message).help("use a shorter path, such as one below /run"))
@@ -138,6 +142,11 @@ impl Live {
         let name = host.name.strip_suffix(b".").unwrap_or(host.name);
         self.plan.names.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     }
+}
+
+fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
+    let ours = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
+    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
 }
 
 fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {

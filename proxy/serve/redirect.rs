@@ -7,14 +7,14 @@ use super::live::Live;
 use crate::http::host;
 use crate::http::request::RequestHead;
 
-/// The redirect from a plain listener to the TLS one, if that is what is to be done.
-pub(crate) fn to_https(live: &Live, client: &Client, head: &RequestHead) -> Option<(StatusCode, Vec<u8>)> {
+/// The redirect from a plain listener to the TLS one, if that is what is to be done; without a place when the client names no host.
+pub(crate) fn to_https(live: &Live, client: &Client, head: &RequestHead) -> Option<(StatusCode, Option<Vec<u8>>)> {
     let status = live.plan().https_redirect?;
     let port = live.https_port()?;
     if client.is_secure() {
         return None;
     }
-    let host = head.authority().and_then(host::parse)?;
+    let Some(host) = head.authority().and_then(host::parse) else { return Some((status, None)) };
     let mut location = b"https://".to_vec();
     location.extend_from_slice(host.name);
     if port != 443 {
@@ -25,7 +25,7 @@ pub(crate) fn to_https(live: &Live, client: &Client, head: &RequestHead) -> Opti
         location.push(b'/');
     }
     location.extend_from_slice(head.path_and_query());
-    Some((status, location))
+    Some((status, Some(location)))
 }
 
 /// The path of a folder with the slash that it lacks. Made from the normal form, whose single leading slash no browser takes for a host.
@@ -44,11 +44,13 @@ pub(crate) fn with_slash(normal_path: &[u8], query: Option<&[u8]>) -> Vec<u8> {
 
 /// A target with the client's query behind it.
 pub(crate) fn with_query(to: &[u8], query: Option<&[u8]>) -> Vec<u8> {
+    let (to, fragment) = to.split_at(memchr::memchr(b'#', to).unwrap_or(to.len()));
     let mut location = to.to_vec();
     if let Some(query) = query {
         location.push(b'?');
         location.extend_from_slice(query);
     }
+    location.extend_from_slice(fragment);
     location
 }
 
@@ -70,5 +72,6 @@ mod tests {
         assert_eq!(with_slash(b"/docs", Some(b"a=b")), b"/docs/?a=b");
         assert_eq!(with_query(b"/new", Some(b"a=b")), b"/new?a=b");
         assert_eq!(with_query(b"/new", None), b"/new");
+        assert_eq!(with_query(b"/new#part", Some(b"a=b")), b"/new?a=b#part");
     }
 }

@@ -92,6 +92,8 @@ struct Seat {
 impl Seat {
     fn work(self) {
         let Self { live, shares, recorder, draining, stopped } = self;
+        // However this thread ends, who waits for it is told.
+        let mut stopped = StoppedGuard { stopped, cut: 0 };
         let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -100,11 +102,22 @@ impl Seat {
             }
         };
         let worker = Worker::new(live, recorder, draining);
-        let cut = runtime.block_on(work(Rc::clone(&worker), shares));
-        drop(runtime);
+        stopped.cut = runtime.block_on(work(Rc::clone(&worker), shares));
+        // A thread of the blocking pool may hang on a dead disk or a dead resolver: it is not waited for.
+        runtime.shutdown_background();
         worker.flush_log_now();
-        drop(worker);
-        let _ = stopped.blocking_send(Stopped { cut });
+    }
+}
+
+/// Tells that a worker has ended when it is dropped.
+struct StoppedGuard {
+    stopped: mpsc::Sender<Stopped>,
+    cut: usize,
+}
+
+impl Drop for StoppedGuard {
+    fn drop(&mut self) {
+        let _ = self.stopped.try_send(Stopped { cut: self.cut });
     }
 }
 

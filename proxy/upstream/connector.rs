@@ -53,8 +53,7 @@ impl Connector {
 
     /// An idle connection to this server that still looks alive.
     pub async fn reuse(&self, server: &Server) -> Option<Connection> {
-        let peers = server.peers().await.ok()?;
-        for peer in peers.iter() {
+        for peer in server.known_peers()?.iter() {
             if let Some(stream) = self.transport.reused_stream(peer).await {
                 return Some(Connection { stream, key: peer.reuse_hash(), reused: true });
             }
@@ -93,27 +92,26 @@ impl Connector {
 
     async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
         let unreachable = |error: &dyn std::fmt::Display| ConnectError::Unreachable(format!("{}: {error}", server.name()));
-        let all = async {
-            let peers = server.peers().await.map_err(|error| unreachable(&error))?;
-            let mut last = None;
-            for peer in peers.iter() {
-                match self.transport.new_stream(peer).await {
-                    Ok(stream) => return Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
-                    Err(error) => last = Some(error),
-                }
+        let peers = self.within(self.connect_timeout, server, server.peers()).await?.map_err(|error| unreachable(&error))?;
+        // A peer that does not answer must not take the time of those behind it.
+        let limit = self.connect_timeout / u32::try_from(peers.len()).unwrap_or(u32::MAX).max(1);
+        let mut last = unreachable(&"no address");
+        for peer in peers.iter() {
+            match self.within(limit, server, Box::pin(self.transport.new_stream(peer))).await {
+                Ok(Ok(stream)) => return Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
+                Ok(Err(error)) => last = unreachable(&describe(&error)),
+                Err(timed_out) => last = timed_out,
             }
-            Err(match last {
-                Some(error) => unreachable(&describe(&error)),
-                None => unreachable(&"no address"),
-            })
-        };
-        if self.connect_timeout.is_zero() {
-            return all.await;
         }
-        match tokio::time::timeout(self.connect_timeout, all).await {
-            Ok(result) => result,
-            Err(_) => Err(ConnectError::TimedOut(format!("{}: no connection within {:?}", server.name(), self.connect_timeout))),
+        Err(last)
+    }
+
+    async fn within<T>(&self, limit: Duration, server: &Server, work: impl Future<Output = T>) -> Result<T, ConnectError> {
+        if limit.is_zero() {
+            return Ok(work.await);
         }
+        let timed_out = |_| ConnectError::TimedOut(format!("{}: no connection within {:?}", server.name(), self.connect_timeout));
+        tokio::time::timeout(limit, work).await.map_err(timed_out)
     }
 
     /// Keeps a connection for the next request. Only for one on which nothing is under way.

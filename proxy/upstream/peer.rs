@@ -4,9 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::time::Duration;
 
+use pingora_core::protocols::TcpKeepalive;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
 use pingora_core::upstreams::peer::{BasicPeer, Peer, PeerOptions};
+
+/// Probes without an answer after which a host counts as dead.
+const KEEPALIVE_PROBES: usize = 4;
 
 /// A plain HTTP/1 server.
 #[derive(Debug, Clone)]
@@ -22,9 +27,15 @@ impl ServerPeer {
         BasicPeer::new_uds(path).ok().map(Self::new)
     }
 
-    /// A server at an address.
-    pub(super) fn tcp(address: SocketAddr) -> Self {
-        Self::new(BasicPeer::new(&address.to_string()))
+    /// A server at an address. TCP probes an idle connection after `keepalive` (zero: never), so that a host that lost its power ends tunnels too.
+    pub(super) fn tcp(address: SocketAddr, keepalive: Duration) -> Self {
+        let mut basic = BasicPeer::new(&address.to_string());
+        if !keepalive.is_zero() {
+            let keepalive = keepalive.max(Duration::from_secs(1));
+            basic.options.tcp_keepalive =
+                Some(TcpKeepalive { idle: keepalive, interval: keepalive, count: KEEPALIVE_PROBES, user_timeout: Duration::ZERO });
+        }
+        Self::new(basic)
     }
 
     fn new(basic: BasicPeer) -> Self {

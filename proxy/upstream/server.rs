@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::hold::Hold;
@@ -23,9 +23,23 @@ pub struct Server {
 
 enum Target {
     /// A Unix socket or an IP address: known for good.
-    Fixed(Box<ServerPeer>),
-    /// A name, with the addresses last found.
-    Named { host: String, port: u16, resolved: Mutex<Option<(Instant, Vec<SocketAddr>)>> },
+    Fixed(Peers),
+    /// A name.
+    Named(Name),
+}
+
+/// Peers in the order in which they are tried.
+pub(super) type Peers = Arc<[ServerPeer]>;
+
+/// A name with the addresses that it was last found to have.
+struct Name {
+    host: String,
+    port: u16,
+    keepalive: Duration,
+    /// When they were found, and the peers; none before the first lookup.
+    known: Mutex<Option<(Instant, Peers)>>,
+    /// Held while the name is looked up, so that a crowd of requests is one question.
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// Why a server cannot be used at all.
@@ -36,21 +50,27 @@ pub struct ServerError {
 }
 
 impl Server {
-    /// Takes an upstream of the plan.
+    /// Takes an upstream of the plan. `keepalive` is the time after which TCP probes an idle connection; zero is never.
     ///
     /// # Errors
     /// When the path of a Unix socket is longer than the kernel allows (107 bytes).
-    pub fn new(upstream: &plan::Upstream) -> Result<Self, ServerError> {
+    pub fn new(upstream: &plan::Upstream, keepalive: Duration) -> Result<Self, ServerError> {
         let target = match &upstream.address {
             ServerAddress::Unix(path) => {
                 let peer = ServerPeer::unix(path).ok_or_else(|| ServerError {
                     message: format!("the socket path {} is too long: the kernel allows 107 bytes", path.display()),
                 })?;
-                Target::Fixed(Box::new(peer))
+                Target::Fixed(Arc::new([peer]))
             }
             ServerAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
-                Ok(ip) => Target::Fixed(Box::new(ServerPeer::tcp(SocketAddr::new(ip, *port)))),
-                Err(_) => Target::Named { host: host.clone(), port: *port, resolved: Mutex::new(None) },
+                Ok(ip) => Target::Fixed(Arc::new([ServerPeer::tcp(SocketAddr::new(ip, *port), keepalive)])),
+                Err(_) => Target::Named(Name {
+                    host: host.clone(),
+                    port: *port,
+                    keepalive,
+                    known: Mutex::new(None),
+                    asking: tokio::sync::Mutex::default(),
+                }),
             },
         };
         Ok(Self { name: upstream.name.clone(), target, wait: upstream.wait, hold: Hold::default() })
@@ -66,45 +86,56 @@ impl Server {
         self.wait
     }
 
-    /// The peers to try, in order. Resolves a name when what is known is older than a few seconds.
-    pub(super) async fn peers(&self) -> io::Result<Peers<'_>> {
+    /// The peers that are known, however old that knowledge is: an idle connection to one of them is as good as it ever was.
+    pub(super) fn known_peers(&self) -> Option<Peers> {
         match &self.target {
-            Target::Fixed(peer) => Ok(Peers::One(peer)),
-            Target::Named { host, port, resolved } => {
-                if let Some(addresses) = fresh(resolved) {
-                    return Ok(Peers::Many(addresses.into_iter().map(ServerPeer::tcp).collect()));
-                }
-                let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await?.collect();
-                if addresses.is_empty() {
-                    return Err(io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")));
-                }
-                if let Ok(mut slot) = resolved.lock() {
-                    *slot = Some((Instant::now(), addresses.clone()));
-                }
-                Ok(Peers::Many(addresses.into_iter().map(ServerPeer::tcp).collect()))
-            }
+            Target::Fixed(peers) => Some(Arc::clone(peers)),
+            Target::Named(name) => name.known().map(|(_, peers)| peers),
+        }
+    }
+
+    /// The peers for a new connection. A name is looked up again when what is known is older than a few seconds; when that fails, the old addresses
+    /// are still the best there are.
+    pub(super) async fn peers(&self) -> io::Result<Peers> {
+        match &self.target {
+            Target::Fixed(peers) => Ok(Arc::clone(peers)),
+            Target::Named(name) => name.peers().await,
         }
     }
 }
 
-fn fresh(resolved: &Mutex<Option<(Instant, Vec<SocketAddr>)>>) -> Option<Vec<SocketAddr>> {
-    let slot = resolved.lock().ok()?;
-    slot.as_ref().filter(|(at, _)| at.elapsed() < RESOLVED_FOR).map(|(_, addresses)| addresses.clone())
-}
+impl Name {
+    fn known(&self) -> Option<(Instant, Peers)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 
-/// The peers of one server.
-pub(super) enum Peers<'a> {
-    /// One that is known for good.
-    One(&'a ServerPeer),
-    /// Those that a name stands for now.
-    Many(Vec<ServerPeer>),
-}
+    fn fresh(&self) -> Option<Peers> {
+        self.known().filter(|(at, _)| at.elapsed() < RESOLVED_FOR).map(|(_, peers)| peers)
+    }
 
-impl Peers<'_> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &ServerPeer> {
-        match self {
-            Self::One(peer) => std::slice::from_ref(*peer).iter(),
-            Self::Many(peers) => peers.iter(),
+    async fn peers(&self) -> io::Result<Peers> {
+        if let Some(peers) = self.fresh() {
+            return Ok(peers);
         }
+        let _asking = self.asking.lock().await;
+        if let Some(peers) = self.fresh() {
+            return Ok(peers);
+        }
+        match self.look_up().await {
+            Ok(peers) => {
+                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&peers)));
+                Ok(peers)
+            }
+            Err(error) => self.known().map(|(_, peers)| peers).ok_or(error),
+        }
+    }
+
+    async fn look_up(&self) -> io::Result<Peers> {
+        let addresses = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
+        let peers: Peers = addresses.map(|address| ServerPeer::tcp(address, self.keepalive)).collect();
+        if peers.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", self.host)));
+        }
+        Ok(peers)
     }
 }

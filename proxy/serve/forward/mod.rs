@@ -6,6 +6,9 @@ mod request;
 mod response;
 mod tunnel;
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -14,7 +17,7 @@ use tokio::time::Instant;
 pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 
 use self::relay::{Failure, Relay, Relayed};
-use super::exchange::{Exchange, RequestBody, Responder};
+use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use super::handler::{Handled, refuse, wants_upgrade, write_cause};
 use super::live::{Live, LiveRoute};
 use super::refusal::Refusal;
@@ -78,7 +81,7 @@ async fn attempt<B: RequestBody, R: Responder>(
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
-    let upgrade = exchange.responder.can_upgrade() && wants_upgrade(exchange.head);
+    let upgrade = exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
     let mut head = worker.vectors.take();
     let context = request::Context {
         client: exchange.client,
@@ -89,16 +92,12 @@ async fn attempt<B: RequestBody, R: Responder>(
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
     let mut reuse = Reuse::Allowed;
-    let mut lost_new = false;
     let result = loop {
-        let connection = match connect(server, worker, reuse).await {
+        let connection = match connect_for(exchange, server, worker, reuse).await {
             Ok(connection) => connection,
-            Err(error) => break Err(Failed::Refused(refuse_connect(error))),
+            Err(failed) => break Err(failed),
         };
-        // A kept connection that was closed as we took it (`product.md`, trap 10) says nothing of the server. A new one that was closed says
-        // that the server went down with the request in its queue: once more, and the request is held while it comes back (trap 3).
-        let may_retry = (connection.is_reused() || !lost_new) && exchange.head.method().is_idempotent() && !exchange.body.is_started();
-        let is_new = !connection.is_reused();
+        let may_retry = reuse == Reuse::Allowed && exchange.head.method().is_idempotent();
         let relay = Relay { route, live, worker, request: &head, upgrade };
         match relay.run(exchange, connection).await {
             Ok(Relayed::Done(connection)) => {
@@ -108,10 +107,9 @@ async fn attempt<B: RequestBody, R: Responder>(
                 break Ok(None);
             }
             Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
-            Err(Failure::NoResponse(_)) if may_retry && !exchange.body.is_started() => {
-                reuse = Reuse::Forbidden;
-                lost_new |= is_new;
-            }
+            // A kept connection that was closed as we took it (`product.md`, trap 10), or a server that went down with the request in its queue
+            // (trap 3): once more, on a new connection, held while the server comes back.
+            Err(Failure::NoResponse(_)) if may_retry && !exchange.body.is_started() => reuse = Reuse::Forbidden,
             Err(failure) => break Err(refuse_failure(failure, server)),
         }
     };
@@ -123,6 +121,43 @@ async fn attempt<B: RequestBody, R: Responder>(
 enum Reuse {
     Allowed,
     Forbidden,
+}
+
+/// A connection, unless the client leaves while it is waited for: what it asked for is not to be done when nobody waits any more.
+async fn connect_for<B: RequestBody, R: Responder>(
+    exchange: &mut Exchange<'_, B, R>,
+    server: &Server,
+    worker: &Worker,
+    reuse: Reuse,
+) -> Result<Connection, Failed> {
+    let Exchange { body, responder, .. } = exchange;
+    let connecting = async {
+        let mut connecting = pin!(connect(server, worker, reuse));
+        if body.length() != BodyLength::Empty {
+            return connecting.await.map_err(|error| Failed::Refused(refuse_connect(error)));
+        }
+        tokio::select! {
+            biased;
+            result = connecting.as_mut() => result.map_err(|error| Failed::Refused(refuse_connect(error))),
+            () = body.client_gone() => Err(Failed::ClientGone("the client left while it waited".to_owned())),
+        }
+    };
+    let gone = || Failed::ClientGone("the client left while it waited".to_owned());
+    unless_gone(responder, connecting, gone).await
+}
+
+/// Does some work, unless the client resets the request first.
+async fn unless_gone<R: Responder, T, E>(
+    responder: &mut R,
+    work: impl Future<Output = Result<T, E>>,
+    gone: impl Fn() -> E,
+) -> Result<T, E> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Pending => responder.poll_gone(cx).map(|()| Err(gone())),
+        ready => ready,
+    })
+    .await
 }
 
 async fn connect(server: &Server, worker: &Worker, reuse: Reuse) -> Result<Connection, ConnectError> {

@@ -11,6 +11,7 @@ use http::StatusCode;
 
 use super::response::{self, Expected, UpstreamHead};
 use super::tunnel::Tunnel;
+use super::unless_gone;
 use crate::http::request::Method;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
@@ -138,7 +139,7 @@ impl Relay<'_> {
                 sending = false;
                 match result {
                     SendError::Body(error) => return Poll::Ready(Err(Failure::RequestBody(error))),
-                    SendError::ClientGone => return Poll::Ready(Err(Failure::Client(io::ErrorKind::ConnectionReset.into()))),
+                    SendError::ClientGone => return Poll::Ready(Err(client_gone())),
                     // An upstream that does not take the request may have answered already: its response decides, if it comes soon.
                     SendError::Upstream => progress.set(Progress::Failed),
                 }
@@ -189,11 +190,18 @@ impl Relay<'_> {
         (deadline, progress): (&mut Deadline, &Cell<Progress>),
     ) -> Result<UpstreamHead, Failure> {
         let expected = Expected { policy: &self.route.policy, is_head };
+        let mut had_interim = false;
         for _ in 0..INTERIM_MAX {
-            let end = self.find_head(stream, inbound, deadline, progress).await?;
+            let finding = self.find_head(stream, inbound, deadline, progress);
+            let end = match unless_gone(responder, finding, client_gone).await {
+                // Part of a response came: a repetition would send it twice.
+                Err(Failure::NoResponse(cause)) if had_interim => return Err(Failure::BadResponse(cause)),
+                result => result?,
+            };
             let bytes = inbound.filled().get(..end).unwrap_or_default();
             let head = response::parse(bytes, expected).map_err(|cause| Failure::BadResponse(cause.to_owned()))?;
             inbound.consume(end);
+            had_interim = true;
             match head.status {
                 StatusCode::SWITCHING_PROTOCOLS if self.upgrade => return Ok(head),
                 StatusCode::SWITCHING_PROTOCOLS => return Err(Failure::BadResponse("a 101 that nobody asked for".to_owned())),
@@ -294,7 +302,7 @@ fn response_head(head: UpstreamHead, is_head: bool) -> ResponseHead<'static> {
     };
     let mut response = ResponseHead::new(head.status, None, length);
     response.lines = head.lines;
-    response.has_date = head.has_date;
+    response.present = head.present;
     response
 }
 
@@ -313,11 +321,16 @@ async fn relay_content<R: Responder>(
         false
     };
     while !is_last {
-        let piece = reader.next().await.map_err(content_failure)?;
+        let next = async { reader.next().await.map_err(content_failure) };
+        let piece = unless_gone(responder, next, client_gone).await?;
         responder.write(piece).await.map_err(Failure::Client)?;
         is_last = piece.is_last;
     }
     Ok(())
+}
+
+fn client_gone() -> Failure {
+    Failure::Client(io::ErrorKind::ConnectionReset.into())
 }
 
 fn content_failure(error: BodyError) -> Failure {

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use crate::http::request::{Field, Known, Method, RequestHead};
-use crate::http::{forwarded, hop};
+use crate::http::{forwarded, hop, path};
 use crate::plan::RequestRules;
 use crate::serve::client::Client;
 use crate::serve::exchange::{BodyLength, push_line};
@@ -33,7 +33,7 @@ pub(super) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
     write_target(out, head, context.strip)?;
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let host = head.authority().unwrap_or(b"localhost");
-    if !context.rules.overrides(b"host") {
+    if !context.rules.set.iter().any(|(name, _)| name == header::HOST) {
         push_line(out, b"host", host);
     }
     let connection = head.joined(Known::Connection);
@@ -42,7 +42,7 @@ pub(super) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
             push_line(out, field.name, field.value);
         }
     }
-    write_origin(out, host, context.client);
+    write_origin(out, host, context);
     match context.length {
         BodyLength::Known(length) => {
             let _ = write!(out, "content-length: {length}\r\n");
@@ -84,6 +84,11 @@ fn write_target(out: &mut Vec<u8>, head: &RequestHead, strip: &str) -> Result<()
             Refusal::new(StatusCode::BAD_REQUEST, "the path is escaped where `strip` must be taken off")
         })?
     };
+    let path = rest.split(|&byte| byte == b'?').next().unwrap_or_default();
+    if !strip.is_empty() && !path.is_empty() && path::normalize(path).is_err() {
+        // What climbed no higher than the prefix climbs above the root without it.
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "the path climbs above what `strip` leaves of it"));
+    }
     if !rest.starts_with(b"/") && !rest.starts_with(b"*") {
         out.push(b'/');
     }
@@ -116,22 +121,33 @@ fn crosses(field: &Field<'_>, connection: Option<&[u8]>, rules: &RequestRules) -
 }
 
 /// What is known of the client, from the connection and from nothing that it says of itself (`product.md`, trap 13).
-fn write_origin(out: &mut Vec<u8>, host: &[u8], client: &Client) {
+fn write_origin(out: &mut Vec<u8>, host: &[u8], context: &Context<'_>) {
+    let Context { client, rules, .. } = context;
+    let is_ours = |name: &[u8]| !rules.overrides(name);
     let address = client.address.map(|address| address.ip().to_canonical());
     if let Some(address) = address {
-        write_address(out, b"x-forwarded-for: ", address);
-        write_address(out, b"x-real-ip: ", address);
+        for name in [&b"x-forwarded-for"[..], b"x-real-ip"] {
+            if is_ours(name) {
+                write_address(out, name, address);
+            }
+        }
     }
-    push_line(out, b"x-forwarded-proto", client.scheme_name().as_bytes());
-    push_line(out, b"x-forwarded-host", host);
-    out.extend_from_slice(b"forwarded: ");
-    forwarded::write_forwarded(out, address, host, client.scheme_name());
-    out.extend_from_slice(b"\r\n");
+    if is_ours(b"x-forwarded-proto") {
+        push_line(out, b"x-forwarded-proto", client.scheme_name().as_bytes());
+    }
+    if is_ours(b"x-forwarded-host") {
+        push_line(out, b"x-forwarded-host", host);
+    }
+    if is_ours(b"forwarded") {
+        out.extend_from_slice(b"forwarded: ");
+        forwarded::write_forwarded(out, address, host, client.scheme_name());
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
-fn write_address(out: &mut Vec<u8>, prefix: &[u8], address: IpAddr) {
-    out.extend_from_slice(prefix);
-    let _ = write!(out, "{address}\r\n");
+fn write_address(out: &mut Vec<u8>, name: &[u8], address: IpAddr) {
+    out.extend_from_slice(name);
+    let _ = write!(out, ": {address}\r\n");
 }
 
 #[cfg(test)]
@@ -208,7 +224,7 @@ mod tests {
             ("Connection", "x-private, keep-alive"),
             ("X-Private", "1"),
             ("Keep-Alive", "1"),
-            ("TE", "trailers"),
+            ("TE", "gzip"),
             ("Upgrade", "h2c"),
             ("Proxy-Authorization", "x"),
             ("X-Kept", "1"),

@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::http::hop;
 use crate::http::request::Known;
 use crate::plan::ResponsePolicy;
-use crate::serve::exchange::push_line;
+use crate::serve::exchange::{Present, push_line};
 use crate::serve::http1::framing::{Framing, FramingFields};
 
 /// Bytes of a response head: large cookies and tokens are no error (`product.md`, trap 11).
@@ -28,7 +28,7 @@ pub(super) struct UpstreamHead {
     pub(super) keep_alive: bool,
     /// A stream of events: no idle limit.
     pub(super) is_event_stream: bool,
-    pub(super) has_date: bool,
+    pub(super) present: Present,
 }
 
 /// What the reading depends on.
@@ -84,7 +84,7 @@ struct Reading<'a> {
     stated_length: Option<u64>,
     defaults_present: u32,
     is_event_stream: bool,
-    has_date: bool,
+    present: Present,
 }
 
 impl<'a> Reading<'a> {
@@ -99,7 +99,7 @@ impl<'a> Reading<'a> {
             stated_length: None,
             defaults_present: 0,
             is_event_stream: false,
-            has_date: false,
+            present: Present::default(),
         }
     }
 
@@ -128,7 +128,8 @@ impl<'a> Reading<'a> {
         if self.policy.overrides(name) {
             return Ok(());
         }
-        self.has_date |= name.eq_ignore_ascii_case(b"date");
+        self.present.date |= name.eq_ignore_ascii_case(b"date");
+        self.present.hsts |= name.eq_ignore_ascii_case(b"strict-transport-security");
         if let Some(index) = self.policy.defaults.iter().position(|(known, _)| known.as_str().as_bytes().eq_ignore_ascii_case(name)) {
             self.defaults_present |= 1 << index.min(31);
         }
@@ -166,7 +167,7 @@ impl<'a> Reading<'a> {
             stated_length: self.stated_length,
             keep_alive: keep_alive && framing != Framing::UntilClose,
             is_event_stream: self.is_event_stream,
-            has_date: self.has_date,
+            present: self.present,
         })
     }
 }

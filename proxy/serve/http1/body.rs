@@ -13,7 +13,7 @@ use super::inbound::{FillError, Inbound, Room};
 use crate::serve::deadline::Deadline;
 
 /// Bytes of further requests that are taken in while one is being answered.
-const AHEAD_BYTES_MAX: usize = 16 * 1024;
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a body did not arrive whole.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
     }
 
     /// Ready once the sender has closed or reset the connection behind a body that has ended. What it sends instead is kept for whoever reads the
-    /// connection next, up to [`AHEAD_BYTES_MAX`]; a sender that is further ahead is not looked at any more.
+    /// connection next; who sends more than [`AHEAD_BYTES_MAX`] of it counts as gone, because nobody could tell any more whether it is there.
     pub(crate) async fn sender_gone(&mut self) {
         while self.inbound.len() < AHEAD_BYTES_MAX {
             match poll_fn(|cx| self.inbound.poll_fill(cx, self.stream, Room::Head)).await {
@@ -141,7 +141,6 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
                 Ok(_) => {}
             }
         }
-        std::future::pending().await
     }
 
     /// `true` when a next piece needs nothing to come in.

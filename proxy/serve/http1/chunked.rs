@@ -1,6 +1,9 @@
 //! The chunked transfer coding (RFC 9112 §7.1), read strictly: sizes are hexadecimal digits only, lines end in CRLF,
 //! extensions and trailers are bounded.
 
+use crate::http::hop;
+use crate::serve::exchange::push_line;
+
 /// A chunk-size line with its extensions.
 const SIZE_LINE_BYTES_MAX: usize = 256;
 /// All trailers together.
@@ -102,10 +105,9 @@ impl Chunked {
         if self.trailers.len() + line.len() > TRAILER_BYTES_MAX {
             return Err("trailers are too long");
         }
-        self.trailers.extend_from_slice(name);
-        self.trailers.extend_from_slice(b": ");
-        self.trailers.extend_from_slice(value);
-        self.trailers.extend_from_slice(b"\r\n");
+        if hop::may_trail(name) {
+            push_line(&mut self.trailers, name, value);
+        }
         Ok(Some(newline + 1))
     }
 }

@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
 
@@ -77,9 +76,13 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
                 idle = timeouts.keepalive;
                 buffers = Some(current);
             }
-            Next::Continue | Next::Close => {
+            Next::Continue => {
                 recycle(current, worker);
-                let _ = poll_fn(|cx| Pin::new(&mut *stream.borrow_mut()).poll_shutdown(cx)).await;
+                break;
+            }
+            // Without a goodbye: a response that was cut must not look whole, and a client that takes nothing would not take that either.
+            Next::Close => {
+                recycle(current, worker);
                 return Ended::Closed;
             }
             Next::Linger => {
@@ -94,7 +97,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: 
             }
         }
     }
-    let _ = stream.into_inner().shutdown().await;
+    Box::pin(close(&stream, worker, &[Closing::Send])).await;
     Ended::Closed
 }
 
@@ -253,48 +256,48 @@ async fn read_head<S: AsyncRead + Unpin>(
 /// Closes so that the client can read our last words even while it is still sending (RFC 9112 §9.6): half first, and all once it has ended too,
 /// or has had its time.
 pub(crate) async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &RefCell<S>, worker: &Worker) {
+    close(stream, worker, &[Closing::Send, Closing::Receive]).await;
+}
+
+/// The two halves of a close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// Sends what is still unsent, and that nothing follows.
+    Send,
+    /// Throws away what still comes, until the client closes too.
+    Receive,
+}
+
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &RefCell<S>, worker: &Worker, halves: &[Closing]) {
     let mut deadline = Deadline::default();
     deadline.set(LINGER_MAX);
     let mut draining = pin!(worker.draining.cancelled());
     let mut is_draining = false;
-    for shutting_down in [true, false] {
-        let _: io::Result<()> = poll_fn(|cx| {
+    for half in halves {
+        poll_fn(|cx| {
             // A stop does not wait for a client that only fails to close.
             if !is_draining && draining.as_mut().poll(cx).is_ready() {
                 is_draining = true;
                 deadline.set(LINGER_DRAINING_MAX);
             }
-            poll_linger(cx, stream, worker, &mut deadline, shutting_down)
+            let closed = match half {
+                Closing::Send => Pin::new(&mut *stream.borrow_mut()).poll_shutdown(cx).map(drop),
+                Closing::Receive => poll_discard(cx, stream, worker),
+            };
+            if closed.is_ready() { closed } else { deadline.poll_passed(cx) }
         })
         .await;
     }
 }
 
-fn poll_linger<S: AsyncRead + AsyncWrite + Unpin>(
-    cx: &mut Context<'_>,
-    stream: &RefCell<S>,
-    worker: &Worker,
-    deadline: &mut Deadline,
-    shutting_down: bool,
-) -> Poll<io::Result<()>> {
-    let mut stream = stream.borrow_mut();
-    let passed = |cx: &mut Context<'_>, deadline: &mut Deadline| deadline.poll_passed(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
-    if shutting_down {
-        return match Pin::new(&mut *stream).poll_shutdown(cx) {
-            Poll::Pending => passed(cx, deadline),
-            ready => ready,
-        };
-    }
+fn poll_discard<S: AsyncRead + Unpin>(cx: &mut Context<'_>, stream: &RefCell<S>, worker: &Worker) -> Poll<()> {
+    let mut scratch = worker.scratch.borrow_mut();
     loop {
-        let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = ReadBuf::new(&mut scratch);
-        match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+        match Pin::new(&mut *stream.borrow_mut()).poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
-            Poll::Ready(_) => return Poll::Ready(Ok(())),
-            Poll::Pending => {
-                drop(scratch);
-                return passed(cx, deadline);
-            }
+            Poll::Ready(_) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
         }
     }
 }

@@ -54,7 +54,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
             return true;
         }
         // A client that still waits for its 100 may send no body at all now.
-        if self.expectation.get() == Expectation::Waiting {
+        if self.expectation.get() != Expectation::Met {
             return false;
         }
         let mut bytes = 0;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -24,6 +25,8 @@ pub(crate) enum Expectation {
     Met,
     /// It does.
     Waiting,
+    /// It did, and got its answer instead: whether it sends the body now nobody knows.
+    Answered,
 }
 
 /// Answers one request.
@@ -83,7 +86,10 @@ impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
     /// Serialises a head (RFC 9112 §4) into `out`.
     fn encode(&mut self, head: &ResponseHead<'_>) {
         // A client that still waits for its 100 may or may not send the body now: the connection cannot be told apart any more.
-        if head.close || self.expectation.get() == Expectation::Waiting {
+        if self.expectation.get() == Expectation::Waiting {
+            self.expectation.set(Expectation::Answered);
+        }
+        if head.close || self.expectation.get() == Expectation::Answered {
             self.keep_alive = false;
         }
         self.framing = match head.length {
@@ -243,6 +249,10 @@ impl<S: AsyncWrite + Unpin> Responder for Http1Responder<'_, S> {
         self.write_pieces(true, &[], &[], &[]).await?;
         self.sent.is_complete = true;
         Ok(())
+    }
+
+    fn poll_gone(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     fn can_upgrade(&self) -> bool {

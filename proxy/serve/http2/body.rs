@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use tokio::time::Instant;
 
+use crate::http::hop;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, RequestBody, push_line};
 use crate::serve::http1::body::{BodyError, Piece};
@@ -77,12 +77,20 @@ impl Http2Body {
     /// clients show the response then.
     pub(super) async fn linger(&mut self, limit: Duration) {
         self.release();
-        let until = Instant::now() + limit;
-        while Instant::now() < until
-            && let Ok(Some(data)) = self.receive().await
-        {
-            let _ = self.stream.flow_control().release_capacity(data.len());
-        }
+        self.deadline.set(limit);
+        let Self { stream, deadline, .. } = self;
+        poll_fn(|cx| {
+            loop {
+                match stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) => {
+                        let _ = stream.flow_control().release_capacity(data.len());
+                    }
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return deadline.poll_passed(cx),
+                }
+            }
+        })
+        .await;
     }
 
     async fn receive_trailers(&mut self) -> Result<(), BodyError> {
@@ -96,7 +104,9 @@ impl Http2Body {
             if trailers.len() + name.as_str().len() + value.len() > TRAILER_BYTES_MAX {
                 return Err(BodyError::Malformed("trailers are too long"));
             }
-            push_line(trailers, name.as_str().as_bytes(), value.as_bytes());
+            if hop::may_trail(name.as_str().as_bytes()) {
+                push_line(trailers, name.as_str().as_bytes(), value.as_bytes());
+            }
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
 use http::Request;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::handler::{Handled, handle, refuse};
-use crate::serve::worker::{Entry, LINGER_MAX, Tally, Worker};
+use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, OpenGuard, Tally, Worker};
 use crate::tls::TlsStream;
 
 /// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
@@ -32,7 +32,7 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// Window of a connection: what all its uploads together may have in flight.
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Data that waits in one stream for the client's window.
-const SEND_BUFFER_BYTES: usize = 256 * 1024;
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
@@ -70,6 +70,11 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
+                // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
+                Poll::Ready(Some(Ok((_, mut respond)))) if open.get() >= STREAMS_MAX as usize => {
+                    respond.send_reset(Reason::REFUSED_STREAM);
+                    continue;
+                }
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     let stream = StreamGuard::new(&open);
                     tokio::task::spawn_local(answer(request, respond, Rc::clone(client), Rc::clone(worker), stream));
@@ -85,6 +90,7 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
             }
             if !is_closing && draining.as_mut().poll(cx).is_ready() {
                 is_closing = true;
+                was_busy = true;
                 connection.graceful_shutdown();
                 continue;
             }
@@ -94,7 +100,8 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
             }
             if was_busy {
                 was_busy = false;
-                idle.set(timeouts.keepalive);
+                // A client that is asleep does not answer the PING of a graceful end: nothing is under way, so it is not waited for long.
+                idle.set(if is_closing { LINGER_DRAINING_MAX } else { timeouts.keepalive });
             }
             if idle.poll_passed(cx).is_pending() {
                 return Poll::Pending;
@@ -130,6 +137,8 @@ impl Drop for StreamGuard {
 /// Answers one stream.
 async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, client: Rc<Client>, worker: Rc<Worker>, _guard: StreamGuard) {
     let started = Instant::now();
+    // A stream may outlive its connection for a moment, and a stop waits for it too.
+    let _open = OpenGuard::new(&worker);
     let live = worker.live();
     let plan = live.plan();
     let mut head = RequestHead::default();
@@ -150,6 +159,9 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let request_bytes = head.byte_count() + exchange.body.received_bytes();
     entry.write(&Tally { sent, cause, upstream, request_bytes });
     if sent.is_complete {
-        exchange.body.linger(LINGER_MAX).await;
+        tokio::select! {
+            () = exchange.body.linger(LINGER_MAX) => {}
+            () = worker.draining.cancelled() => {}
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,9 @@ use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent, split_lines};
 use crate::serve::file;
 use crate::serve::http1::body::Piece;
+
+/// Bytes of a file that wait for the client's window: a connection has many streams.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers one request.
 pub(super) struct Http2Responder {
@@ -89,7 +92,7 @@ impl Http2Responder {
 
     async fn send_file(&mut self, file: &std::sync::Arc<std::fs::File>, mut offset: u64, mut left: u64) -> io::Result<()> {
         while left > 0 {
-            let buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
+            let buffer = vec![0; PIECE_BYTES_MAX.min(usize::try_from(left).unwrap_or(usize::MAX))];
             let (mut filled, bytes) = file::read_at(file, offset, buffer).await?;
             if bytes == 0 {
                 self.abort();
@@ -188,6 +191,13 @@ impl Responder for Http2Responder {
 
     async fn upgrade(&mut self, _head: &ResponseHead<'_>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.stream {
+            Some(stream) => stream.poll_reset(cx).map(drop),
+            None => self.respond.poll_reset(cx).map(drop),
+        }
     }
 
     fn can_upgrade(&self) -> bool {
