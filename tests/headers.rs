@@ -182,3 +182,12 @@ fn hsts_by_hand_is_the_operators_word() {
     let edge = Edge::start_with(site, |_| {});
     assert_eq!(hsts(&TlsClient::new(&certificate.path), &edge, "shop.test-site.dev").as_deref(), Some("max-age=60"));
 }
+
+#[test]
+fn an_error_is_never_kept_for_as_long_as_the_files_beside_it() {
+    let edge = Edge::start(&SITE.replace("\"Cache-Control\" = \"private\"", "\"Cache-Control\" = \"public, max-age=31536000, immutable\""));
+    let missing = edge.get("/plain/gone-1a2b3c4d.js", "");
+    assert_eq!((missing.status, missing.count("cache-control"), missing.field("cache-control")), (404, 1, Some("no-store")));
+    assert_eq!(missing.count("content-type"), 1);
+    assert_eq!(edge.get("/plain/index.html", "").field("cache-control"), Some("public, max-age=31536000, immutable"));
+}

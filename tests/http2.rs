@@ -242,3 +242,55 @@ fn an_idle_connection_does_not_delay_the_stop() {
     });
     assert_eq!(edge.wait().status.code(), Some(0));
 }
+
+/// An edge before a server that this test plays by hand.
+fn played() -> (Edge, std::os::unix::net::UnixListener) {
+    let site = Site::new(SITE);
+    let listener = std::os::unix::net::UnixListener::bind(site.join("api.sock")).expect("a socket");
+    (Edge::start_with(site, |_| {}), listener)
+}
+
+/// Takes one request up to the end of its head, and says nothing; ready once the edge has closed the connection.
+fn silent(listener: std::os::unix::net::UnixListener) -> tokio::task::JoinHandle<std::io::Result<usize>> {
+    use std::io::Read;
+    tokio::task::spawn_blocking(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(crate::support::PATIENCE))?;
+        let mut bytes = [0; 4096];
+        while stream.read(&mut bytes)? > 0 {}
+        Ok(0)
+    })
+}
+
+#[test]
+fn a_stream_that_the_client_resets_is_not_worked_for_any_more() {
+    let (edge, listener) = played();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let upstream = silent(listener);
+        let mut ready = client.send.clone().ready().await.expect("room for a stream");
+        let (response, mut stream) = ready.send_request(get("/api/events"), true).expect("a stream");
+        // Behind the other on the same connection: its answer says that the first one was taken in.
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(response);
+        assert_eq!(upstream.await.expect("the upstream").expect("its connection is closed"), 0);
+        edge.wait_for_access("the reset request", |line| line["path"] == "/api/events" && line["cause"].is_string());
+    });
+}
+
+#[test]
+fn a_connection_that_is_lost_takes_its_requests_with_it() {
+    let (edge, listener) = played();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let upstream = silent(listener);
+        let mut ready = client.send.clone().ready().await.expect("room for a stream");
+        let (response, _) = ready.send_request(get("/api/events"), true).expect("a stream");
+        let waiting = tokio::spawn(response);
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        client.driver.abort();
+        assert_eq!(upstream.await.expect("the upstream").expect("its connection is closed"), 0);
+        waiting.abort();
+    });
+}

@@ -96,6 +96,25 @@ fn a_half_closed_stream_still_carries_the_answer() {
 }
 
 #[test]
+fn http_under_another_name_is_no_way_around_the_checks() {
+    let site = Site::new(&format!("//- /proxy.toml\n{FORWARD}"));
+    let listener = UnixListener::bind(site.join("api.sock")).unwrap();
+    let edge = Edge::start_with(site, |_| {});
+    for protocol in ["h2c", "HTTP/2.0", "websocket, h2c", "TLS/1.2"] {
+        let mut client = edge.connect();
+        client.send(format!("GET /api/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n").as_bytes());
+        let (mut server, _) = listener.accept().unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut bytes = vec![0; 4096];
+        let read = server.read(&mut bytes).unwrap();
+        let head = String::from_utf8_lossy(&bytes[..read]).to_ascii_lowercase();
+        assert!(!head.contains("upgrade"), "{protocol}: {head}");
+        server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n").unwrap();
+        assert_eq!(client.response().status, 502, "{protocol}");
+    }
+}
+
+#[test]
 fn an_upgrade_is_checked_like_any_request() {
     let config = FORWARD.replace("[server]", "[server]\nnames = [\"app.example\"]");
     let backed = Backed::start_with(&config);

@@ -22,6 +22,7 @@ use super::handler::{Handled, refuse, wants_upgrade, write_cause};
 use super::live::{Live, LiveRoute};
 use super::refusal::Refusal;
 use super::worker::Worker;
+use crate::http::request::Method;
 use crate::upstream::{ConnectError, Connection, Server};
 
 /// Where a route forwards to.
@@ -92,12 +93,14 @@ async fn attempt<B: RequestBody, R: Responder>(
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
     let mut reuse = Reuse::Allowed;
+    let mut attempts = 0;
+    let attempts_max = attempts_max(exchange.head.method());
     let result = loop {
         let connection = match connect_for(exchange, server, worker, reuse).await {
             Ok(connection) => connection,
             Err(failed) => break Err(failed),
         };
-        let may_retry = reuse == Reuse::Allowed && exchange.head.method().is_idempotent();
+        attempts += 1;
         let relay = Relay { route, live, worker, request: &head, upgrade };
         match relay.run(exchange, connection).await {
             Ok(Relayed::Done(connection)) => {
@@ -107,14 +110,23 @@ async fn attempt<B: RequestBody, R: Responder>(
                 break Ok(None);
             }
             Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
-            // A kept connection that was closed as we took it (`product.md`, trap 10), or a server that went down with the request in its queue
-            // (trap 3): once more, on a new connection, held while the server comes back.
-            Err(Failure::NoResponse(_)) if may_retry && !exchange.body.is_started() => reuse = Reuse::Forbidden,
+            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => reuse = Reuse::Forbidden,
             Err(failure) => break Err(refuse_failure(failure, server)),
         }
     };
     worker.vectors.give(head);
     result
+}
+
+/// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it (`product.md`, trap 10) and a
+/// server that went down with the request in its queue (trap 3) can meet one request in this order, so one that only asks is sent three times at most
+/// (held while the server comes back), one that may be repeated but changes something (PUT, DELETE) twice, and any other once.
+const fn attempts_max(method: Method) -> u32 {
+    match method {
+        Method::Get | Method::Head => 3,
+        _ if method.is_idempotent() => 2,
+        _ => 1,
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -188,7 +188,7 @@ mod tests {
             let text = encoded(&head(target, &[("Host", "a")]), "/api", BodyLength::Empty, false).expect("encoded");
             assert!(text.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{target}: {text}");
         }
-        for target in ["/%61pi/x", "//api/x", "/apix"] {
+        for target in ["/%61pi/x", "//api/x", "/apix", "/api/../api/x", "/api/%2e%2e/etc"] {
             assert_eq!(encoded(&head(target, &[("Host", "a")]), "/api", BodyLength::Empty, false), Err(400), "{target}");
         }
     }
@@ -234,6 +234,22 @@ mod tests {
         for gone in ["x-private", "connection", "keep-alive", "\r\nte:", "upgrade", "proxy-authorization"] {
             assert!(!text.contains(gone), "{gone} in {text}");
         }
+    }
+
+    #[test]
+    fn the_operator_may_say_otherwise_and_then_he_alone_does() {
+        let rules = RequestRules {
+            set: vec![(http::HeaderName::from_static("x-forwarded-proto"), http::HeaderValue::from_static("https"))],
+            remove: vec![http::HeaderName::from_static("forwarded"), http::HeaderName::from_static("host")],
+        };
+        let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Http };
+        let context = Context { client: &client, strip: "", rules: &rules, length: BodyLength::Empty, upgrade: false };
+        let mut out = Vec::new();
+        encode(&mut out, &head("/", &[("Host", "a")]), &context).expect("encoded");
+        let text = String::from_utf8_lossy(&out).into_owned();
+        assert_eq!(text.matches("x-forwarded-proto:").count(), 1, "{text}");
+        assert!(text.contains("x-forwarded-proto: https\r\n") && !text.contains("\r\nforwarded:"), "{text}");
+        assert!(text.contains("\r\nhost: a\r\n"), "HTTP/1.1 has a Host: {text}");
     }
 
     #[test]
