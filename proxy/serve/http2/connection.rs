@@ -65,7 +65,7 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
     let mut idle = Deadline::default();
     idle.set(timeouts.header);
     let mut draining = pin!(worker.draining.cancelled());
-    let mut is_closing = false;
+    let mut closing = Closing::No;
     let mut was_busy = false;
     poll_fn(|cx| {
         loop {
@@ -88,8 +88,8 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            if !is_closing && draining.as_mut().poll(cx).is_ready() {
-                is_closing = true;
+            if closing == Closing::No && draining.as_mut().poll(cx).is_ready() {
+                closing = Closing::Gracefully;
                 was_busy = true;
                 connection.graceful_shutdown();
                 continue;
@@ -101,21 +101,39 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
             if was_busy {
                 was_busy = false;
                 // A client that is asleep does not answer the PING of a graceful end: nothing is under way, so it is not waited for long.
-                idle.set(if is_closing { LINGER_DRAINING_MAX } else { timeouts.keepalive });
+                idle.set(if closing == Closing::No { timeouts.keepalive } else { LINGER_DRAINING_MAX });
             }
             if idle.poll_passed(cx).is_pending() {
                 return Poll::Pending;
             }
-            if is_closing {
-                return Poll::Ready(());
+            match closing {
+                // GOAWAY, and a while for the client to take it (RFC 9113 §6.8).
+                Closing::No => {
+                    closing = Closing::Gracefully;
+                    idle.set(timeouts.header);
+                    connection.graceful_shutdown();
+                }
+                Closing::Gracefully => {
+                    closing = Closing::AtOnce;
+                    idle.set(LINGER_DRAINING_MAX);
+                    connection.abrupt_shutdown(Reason::NO_ERROR);
+                }
+                Closing::AtOnce => return Poll::Ready(()),
             }
-            // GOAWAY, and a while for the client to take it (RFC 9113 §6.8).
-            is_closing = true;
-            idle.set(timeouts.header);
-            connection.graceful_shutdown();
         }
     })
     .await;
+}
+
+/// How far the end of a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// It is open.
+    No,
+    /// The client was asked to open no more streams, and to say that it has heard.
+    Gracefully,
+    /// It did not say so: it is told the end, and given a moment to take that.
+    AtOnce,
 }
 
 /// Counts a stream while it is open.
