@@ -20,6 +20,7 @@ help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: build-needs ## builds the edge and starts it with ./proxy.toml: https://localhost:8443
+	cargo build --workspace
 	cargo run
 
 test: build-needs venv ## runs every test, with all the peers they talk to

@@ -9,7 +9,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::Request;
+use http::{Request, StatusCode};
 use tokio::time::Instant;
 
 use super::body::Http2Body;
@@ -165,7 +165,11 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
         head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
     let idle = plan.timeouts.body_idle;
     let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
-    let responder = Http2Responder::new(respond, head.method() == Method::Head, idle);
+    let mut responder = Http2Responder::new(respond, head.method() == Method::Head, idle);
+    if refusal.is_none() && head.value(Known::Expect).is_some() {
+        // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
+        let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
+    }
     let entry = Entry::new(&worker, &client, &head, started);
     let mut exchange = Exchange { head: &head, client: &client, body, responder };
     let handled = match refusal {
