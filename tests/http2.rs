@@ -303,3 +303,17 @@ fn a_connection_that_is_lost_takes_its_requests_with_it() {
         waiting.abort();
     });
 }
+
+#[test]
+fn a_client_that_waits_for_a_100_gets_it_before_it_sends_its_body() {
+    let (edge, _api) = start();
+    run(async {
+        let mut ready = Http2::connect(&edge).await.send.ready().await.expect("room for a stream");
+        let request = Request::post("https://localhost/api/upload").header("expect", "100-continue").body(()).expect("a request");
+        let (mut response, mut stream) = ready.send_request(request, false).expect("a stream");
+        let interim = std::future::poll_fn(|cx| response.poll_informational(cx)).await.expect("an interim response").expect("no error");
+        assert_eq!(interim.status(), 100);
+        stream.send_data(bytes::Bytes::from_static(b"hello"), true).expect("the body");
+        assert_eq!(response.await.expect("an answer").status(), 200);
+    });
+}
