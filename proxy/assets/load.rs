@@ -70,14 +70,14 @@ impl<'a> Loading<'a> {
     /// `true` when the file is a coded form of another one and has no name of its own.
     fn is_sibling(&self, key: &[u8]) -> bool {
         let base = SIBLINGS.iter().find_map(|(_, suffix)| key.strip_suffix(*suffix));
-        base.is_some_and(|base| self.walked(base).is_some() && !self.is_sibling(base))
+        base.is_some_and(|base| self.walked(base).is_some() && !MediaType::of(base).is_archive() && !self.is_sibling(base))
     }
 
     fn file(&mut self, file: &'a WalkedFile) -> Result<(), LoadError> {
         let read = self.reader.read(&file.path).map_err(|error| LoadError::unreadable(&file.path, error))?;
         let mut siblings = Vec::new();
         for (coding, suffix) in SIBLINGS {
-            if let Some(walked) = self.walked(&[&file.key, suffix].concat()) {
+            if let Some(walked) = self.walked(&[&file.key, suffix].concat()).filter(|walked| self.is_sibling(&walked.key)) {
                 siblings.extend(self.sibling(walked, coding, read.content.length()).map(|read| (coding, read)));
             }
         }

@@ -78,6 +78,11 @@ impl MediaType {
         matches!(self.0, "text/html" | "application/xhtml+xml")
     }
 
+    /// `true` for an archive, whose compressed form is a file of its own that people download under its own name: `x.tar.gz` beside `x.tar`.
+    pub(super) fn is_archive(self) -> bool {
+        self.0 == "application/x-tar"
+    }
+
     /// `true` when the bytes are characters, so that a `charset` says something.
     fn is_text(self) -> bool {
         self.0.starts_with("text/")

@@ -144,6 +144,14 @@ fn coded_siblings_have_no_name_of_their_own_unless_they_stand_alone() {
 }
 
 #[test]
+fn a_compressed_archive_is_a_download_of_its_own_also_beside_the_archive() {
+    let assets = load(&site(&[("data.tar", b"12345"), ("data.tar.gz", &gzip(5))]));
+    assert_eq!(field(&reply(asset(&assets, "/data.tar.gz"), &get(&[])), "content-type"), Some("application/gzip"));
+    let plain = asset(&assets, "/data.tar");
+    assert_eq!(field(&reply(plain, &get(&[("accept-encoding", "gzip")])), "content-encoding"), None);
+}
+
+#[test]
 fn a_coded_sibling_that_cannot_be_right_is_skipped_with_a_warning() {
     let folder = site(&[
         ("a.js", b"12345"),
