@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Smaller and faster under many threads and short-lived buffers than the system's (performance.md has the measurements of the prototypes).
+/// Smaller and faster under many threads and short-lived buffers than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! Requests that come while the upstream cannot be reached: held until it can, refused kindly when that takes too long (`product.md`, trap 3).
+//! Requests that come while the upstream cannot be reached: held until it can, refused kindly when that takes too long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! The processes that the edge runs: started with it, restarted when they die, stopped after it (`product.md`, trap 14).
+//! The processes that the edge runs: started with it, restarted when they die, stopped after it.
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 

@@ -1,4 +1,4 @@
-//! Responses that come bit by bit reach the client bit by bit (`product.md`, trap 8).
+//! Responses that come bit by bit reach the client bit by bit.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

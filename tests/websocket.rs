@@ -1,4 +1,4 @@
-//! Upgraded connections: opened only after the upstream's 101, untouched while they live, never cut for silence (`product.md`, traps 6 and 20).
+//! Upgraded connections: opened only after the upstream's 101, untouched while they live, never cut for silence.
 
 mod raw;
 

@@ -10,7 +10,7 @@ use crate::http::host;
 use crate::http::request::RequestHead;
 use crate::plan::ResponsePolicy;
 
-/// One year, as the preload lists ask; without subdomains and without preload, which an operator cannot take back (`product.md`, trap 19).
+/// One year, as the preload lists ask; without subdomains and without preload, which an operator cannot take back.
 const HSTS: &[u8] = b"max-age=31536000";
 
 /// Puts `Date` and, on TLS connections with a public name, HSTS on a response.

@@ -13,7 +13,7 @@ use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
 use crate::tls::Acceptor;
 use crate::upstream::Server;
 
-/// Larger files stay on disk (design.md, "The way of the data").
+/// Larger files stay on disk: a folder of films must not become memory.
 const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What serves.

@@ -118,8 +118,8 @@ async fn attempt<B: RequestBody, R: Responder>(
     result
 }
 
-/// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it (`product.md`, trap 10) and a
-/// server that went down with the request in its queue (trap 3) can meet one request in this order, so one that only asks is sent three times at most
+/// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it and a
+/// server that went down with the request in its queue can meet one request in this order, so one that only asks is sent three times at most
 /// (held while the server comes back), one that may be repeated but changes something (PUT, DELETE) twice, and any other once.
 const fn attempts_max(method: Method) -> u32 {
     match method {

@@ -120,7 +120,7 @@ fn crosses(field: &Field<'_>, connection: Option<&[u8]>, rules: &RequestRules) -
     !connection.is_some_and(|names| hop::members(names).any(|name| name.eq_ignore_ascii_case(field.name)))
 }
 
-/// What is known of the client, from the connection and from nothing that it says of itself (`product.md`, trap 13).
+/// What is known of the client, from the connection and from nothing that it says of itself.
 fn write_origin(out: &mut Vec<u8>, host: &[u8], context: &Context<'_>) {
     let Context { client, rules, .. } = context;
     let is_ours = |name: &[u8]| !rules.overrides(name);

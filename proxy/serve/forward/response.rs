@@ -10,7 +10,7 @@ use crate::plan::ResponsePolicy;
 use crate::serve::exchange::{Present, push_line};
 use crate::serve::http1::framing::{Framing, FramingFields};
 
-/// Bytes of a response head: large cookies and tokens are no error (`product.md`, trap 11).
+/// Bytes of a response head: large cookies and tokens are no error.
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Fields of a response head.
 const FIELDS_MAX: usize = 512;
