@@ -8,23 +8,11 @@ use super::item::Item;
 use super::keys;
 use super::reader::Table;
 use crate::config::{Diagnostic, GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned, defaults};
+use crate::http::hop;
 
-/// Fields that belong to one connection or to the framing of one message (RFC 9110 §7.6.1, RFC 9112 §6), and `Date` (RFC 9110 §6.6.1):
-/// the protocol writes them, and a config that could would make messages that are read in two ways.
-const OWN_FIELDS: &[&str] = &[
-    "connection",
-    "content-length",
-    "date",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Fields that the protocol writes beside those of one connection: framing (RFC 9112 §6) and `Date` (RFC 9110 §6.6.1). A config that could write them
+/// would make messages that are read in two ways.
+const OWN_FIELDS: &[&str] = &["content-length", "date", "trailer"];
 
 /// Reads `[headers]`.
 pub(super) fn read_global(mut table: Table<'_>) -> GlobalHeaders {
@@ -86,7 +74,7 @@ fn new_name(item: &Item<'_>, text: &Spanned<String>, seen: &mut Vec<(HeaderName,
         item.reader.report(mistake.help("a name has letters, digits and hyphens, no space and no colon: \"X-Frame-Options\""));
         return None;
     };
-    if OWN_FIELDS.contains(&name.as_str()) {
+    if hop::is_hop_by_hop(name.as_str().as_bytes()) || OWN_FIELDS.contains(&name.as_str()) {
         let mistake = Diagnostic::new(text.span, format!("`{}` cannot be set or removed", text.value));
         item.reader.report(mistake.label("written by the protocol itself").help("take it out; it is always right without"));
         return None;
