@@ -8,13 +8,17 @@ SHELL := /bin/bash
 BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make
 TEST_NEEDS  := nginx=nginx curl=curl chromium=chromium wrk=wrk h2load=nghttp2-client nghttp=nghttp2-client \
                certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv
-BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3
+BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3 curl=curl chromium=chromium
+PROFILE_NEEDS := perf=linux-perf strace=strace
+comma       := ,
+# Of the servers that can be compared beside nginx, those that Debian has.
+PEER_NEEDS  := $(foreach peer,$(filter caddy haproxy h2o,$(subst $(comma), ,$(PEERS))),$(peer)=$(peer))
 VENV_NEEDS  := python3=python3 ensurepip=python3-venv
 NODE_NEEDS  := node=nodejs npm=npm
 
 REQUIREMENTS := $(wildcard tests/foreign/requirements.txt)
 
-.PHONY: help run test lint fmt static bench venv deny build-needs
+.PHONY: help run test lint fmt static bench bench-compare micro profile venv deny build-needs
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,6 +30,7 @@ run: build-needs ## builds the edge and starts it with ./proxy.toml: https://loc
 test: build-needs venv ## runs every test, with all the peers they talk to
 	@.ci/need may $(TEST_NEEDS)
 	cargo test --workspace
+	python3 -m unittest discover --quiet --start-directory benches/report/tests --top-level-directory benches
 
 lint: build-needs ## formatting, clippy, documentation; no warning passes
 	cargo fmt --all --check
@@ -39,10 +44,22 @@ static: ## builds the demo app into static/dist
 	@.ci/need must $(NODE_NEEDS)
 	cd static && npm ci && npm run build
 
-bench: build-needs ## a quick comparison with nginx by hand; BENCH="s1,s8 --rounds 5" chooses
-	@.ci/need must $(BENCH_NEEDS)
+bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 BENCH_SECONDS=2 PEERS=caddy,pingora NGINX=/path choose
+	@.ci/need must $(BENCH_NEEDS) $(PEER_NEEDS)
 	cargo build --release --workspace
-	python3 benches/quick.py $(BENCH)
+	$(if $(findstring pingora,$(PEERS)),cargo build --release --manifest-path benches/peers/pingora/Cargo.toml --target-dir benches/peers/pingora/target)
+	python3 benches/bench.py "$(SCENARIO)" --peers "$(PEERS)" --rounds $(or $(ROUNDS),5) --seconds $(or $(BENCH_SECONDS),2)
+
+bench-compare: ## two results side by side: A=benches/results/… B=benches/results/…
+	@python3 benches/bench.py --compare "$(A)" "$(B)"
+
+micro: build-needs ## small benchmarks of single functions
+	cargo bench --bench micro
+
+profile: build-needs ## a flame graph and the system calls of one scenario, in target/profile; SCENARIO=s1
+	@.ci/need must $(BENCH_NEEDS) $(PROFILE_NEEDS)
+	cargo build --release --workspace
+	python3 benches/bench.py "$(or $(SCENARIO),s1)" --profile
 
 venv: $(if $(REQUIREMENTS),.venv/ready) ## the Python that tests use as a foreign backend and client, in .venv
 

@@ -14,6 +14,7 @@
 mod support;
 
 mod access_log;
+mod benches;
 mod browser;
 mod check;
 mod command_line;

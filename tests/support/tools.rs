@@ -17,6 +17,12 @@ pub fn has(program: &str) -> bool {
     found(Command::new(program).arg("--version"), program)
 }
 
+/// Whether nginx is there; Debian keeps it where only root's `PATH` looks, and it knows no `--version`.
+pub fn has_nginx() -> bool {
+    let beside = Path::new("/usr/sbin/nginx");
+    found(Command::new(if beside.exists() { beside } else { Path::new("nginx") }).arg("-v"), "nginx")
+}
+
 /// Whether a command can be run; wrk ends its `--version` with 1.
 fn found(command: &mut Command, what: &str) -> bool {
     let ran = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -1,0 +1,109 @@
+"""Load: wrk, h2load, and our own client (benches/client), each run on the load CPU and brought to one form."""
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+from . import kernel, processes, site
+from .peer import Server
+from .scenario import Scenario
+
+LATENCY_LUA = pathlib.Path(__file__).resolve().parent.parent / "load" / "latency.lua"
+PERCENTILES = (50, 75, 90, 95, 99, 99.9, 99.99)
+H2_STREAMS = 10
+SLACK_SECONDS = 30
+SAMPLE_SECONDS = 0.05
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What one run of load saw."""
+
+    completed: int
+    errors: int
+    seconds: float
+    latency_us: dict[str, float]
+    error_kinds: dict[str, int] = dataclasses.field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    pss_kib: int = 0
+
+
+def command(scenario: Scenario, server: Server, seconds: float, requests: int, extra: pathlib.Path) -> list[str]:
+    """The command of the scenario's tool. `requests` above zero: a short run, for the smoke test."""
+    scheme = "https" if scenario.tls else "http"
+    url = f"{scheme}://127.0.0.1:{server.port}{scenario.path}"
+    headers = [("Host", "localhost"), *scenario.headers]
+    if scenario.tool == "wrk":
+        lines = [word for name, value in headers for word in ("-H", f"{name}: {value}")]
+        connections = min(scenario.connections, 8) if requests else scenario.connections
+        return ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(LATENCY_LUA), *lines, url]
+    if scenario.tool == "h2load":
+        lines = [word for name, value in scenario.headers for word in ("-H", f"{name}: {value}")]
+        length = [f"-n{requests}", "-c2"] if requests else ["-D", str(round(seconds)), f"-c{scenario.connections}"]
+        return ["h2load", "-t1", f"-m{H2_STREAMS}", *length, f"--log-file={extra}", *lines, url]
+    words = [str(site.target() / "load"), *scenario.tool.split()[1:], "--to", f"127.0.0.1:{server.port}", "--seconds", str(seconds), *scenario.arguments]
+    if scenario.tool == "load mix":
+        words += ["--pages-file", str(extra)]
+    if requests:
+        words += ["--requests", str(requests)]
+    return words
+
+
+def run(scenario: Scenario, server: Server, seconds: float, requests: int, pages: list[str]) -> Outcome:
+    """Loads `server` for `seconds`; memory is looked at while it runs."""
+    with tempfile.TemporaryDirectory(prefix="transom-load-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        extra = pathlib.Path(folder) / "extra"
+        if scenario.tool == "load mix":
+            extra.write_text("\n".join(pages) + "\n")
+        said = open(pathlib.Path(folder) / "out", "w+")
+        before = os.times()
+        process = processes.start(processes.LOAD_CPU, command(scenario, server, seconds, requests, extra), stdout=said, stderr=subprocess.STDOUT)
+        end, half, pss = time.monotonic() + seconds + SLACK_SECONDS, time.monotonic() + seconds / 2, 0
+        while process.poll() is None:
+            if time.monotonic() > end:
+                raise SystemExit(f"{scenario.name}: the load on {server.peer.name} does not end")
+            if not pss and time.monotonic() > half:
+                pss = kernel.pss_kib(server.pid)
+            time.sleep(SAMPLE_SECONDS if not requests else 0.005)
+        after = os.times()
+        processes.stop(process)
+        said.seek(0)
+        text = said.read()
+        if process.returncode:
+            raise SystemExit(f"{scenario.name}: {' '.join(process.args)} ended with {process.returncode}:\n{text[-2000:]}")
+        outcome = parse(scenario, text, extra)
+    outcome.cpu_seconds = after.children_user - before.children_user + after.children_system - before.children_system
+    outcome.pss_kib = pss
+    return outcome
+
+
+def parse(scenario: Scenario, text: str, log: pathlib.Path) -> Outcome:
+    """The output of a tool in our form."""
+    if scenario.tool == "h2load":
+        return parse_h2load(text, log)
+    pattern = r"^RESULT (\{.*\})$" if scenario.tool == "wrk" else r"^(\{.*\})$"
+    found = re.findall(pattern, text, re.M)
+    if not found:
+        raise SystemExit(f"{scenario.name}: no result in what {scenario.tool} said:\n{text[-2000:]}")
+    said = json.loads(found[-1])
+    return Outcome(said["completed"], said["errors"], said["seconds"], said["latency_us"], said.get("error_kinds", {}))
+
+
+def parse_h2load(text: str, log: pathlib.Path) -> Outcome:
+    """h2load counts on the terminal and writes every request to a log: start, status, microseconds."""
+    done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text)
+    seconds = re.search(r"finished in ([\d.]+)(us|ms|s|m)", text)
+    if not done or not seconds:
+        raise SystemExit(f"h2load said:\n{text[-2000:]}")
+    scale = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[seconds.group(2)]
+    times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    succeeded, failed, _errored, _timeout = (int(part) for part in done.groups())
+    # Requests that the end of the time cut off are in "total", and in none of these.
+    latency = {str(point): times[min(len(times) - 1, int(len(times) * point / 100))] for point in PERCENTILES} if times else {}
+    return Outcome(succeeded, failed, float(seconds.group(1)) * scale, latency)

@@ -1,0 +1,51 @@
+"""The processes that a run starts. Whatever happens, none outlives it: each is ended by `stop_all`, and by the kernel if we are killed."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+
+SERVER_CPU, LOAD_CPU = "0", "1"
+STOP_SECONDS_MAX = 5
+
+_running: list[subprocess.Popen] = []
+
+
+def start(cpu: str, command: list[str], **options) -> subprocess.Popen:
+    """Starts `command` pinned to `cpu`, in a process group of its own."""
+    guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    options.setdefault("stdout", subprocess.DEVNULL)
+    options.setdefault("stderr", subprocess.DEVNULL)
+    process = subprocess.Popen([*guard, "taskset", "-c", cpu, *command], start_new_session=True, **options)
+    _running.append(process)
+    return process
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a process and its group; waits for it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            pass
+    # What is left of the group: workers of a server that did not go.
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+    if process in _running:
+        _running.remove(process)
+
+
+def others(kept: subprocess.Popen) -> list[subprocess.Popen]:
+    """Everything that runs but `kept`: what a scenario that failed has left."""
+    return [process for process in _running if process is not kept]
+
+
+def stop_all() -> None:
+    """Ends everything that was started."""
+    for process in list(_running):
+        stop(process)

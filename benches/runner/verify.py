@@ -1,0 +1,94 @@
+"""Before anything is measured: both sides must answer alike. One response of each is compared: status, headers, bytes, and what TLS agreed on."""
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import tempfile
+
+from .peer import Server
+from .scenario import Scenario
+
+# Named differently by every server, or only another spelling of the same: not a difference in work.
+NOT_COMPARED = {"date", "server", "etag", "last-modified", "connection", "keep-alive", "accept-ranges", "via", "alt-svc"}
+CURL_SECONDS_MAX = "10"
+
+
+class Differs(Exception):
+    """The two sides do not answer alike; the text says in what."""
+
+
+@dataclasses.dataclass
+class Response:
+    """What curl saw."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    tls: str
+
+
+def compare(scenario: Scenario, servers: list[Server]) -> dict[str, int]:
+    """Raises [`Differs`] unless all servers answer like the first; gives the bytes of each body."""
+    responses = {server.peer.name: fetch(scenario, server, decode=False) for server in servers}
+    names = list(responses)
+    for name in names[1:]:
+        first, other = responses[names[0]], responses[name]
+        said = differences(scenario, first, other)
+        if scenario.body == "bytes" and first.body != other.body:
+            said.append(f"body: {len(first.body)} and {len(other.body)} bytes that are not the same")
+        if scenario.body == "decoded" and fetch(scenario, servers[0], decode=True).body != fetch(scenario, servers[names.index(name)], decode=True).body:
+            said.append("body: not the same after decoding")
+        if said:
+            raise Differs(f"{scenario.name}: {names[0]} and {name} differ: " + "; ".join(said))
+    return {name: len(response.body) for name, response in responses.items()}
+
+
+def differences(scenario: Scenario, first: Response, other: Response) -> list[str]:
+    """What differs in status, headers and TLS."""
+    said = []
+    if first.status != other.status or first.status != 200:
+        said.append(f"status: {first.status} and {other.status}")
+    ignored = NOT_COMPARED | ({"content-length", "transfer-encoding"} if scenario.body == "decoded" else set())
+    for header in sorted((set(first.headers) | set(other.headers)) - ignored):
+        if first.headers.get(header) != other.headers.get(header):
+            said.append(f"{header}: {first.headers.get(header)!r} and {other.headers.get(header)!r}")
+    if first.tls != other.tls:
+        said.append(f"TLS: {first.tls} and {other.tls}")
+    return said
+
+
+def fetch(scenario: Scenario, server: Server, decode: bool) -> Response:
+    """One request with curl, by the protocol of the scenario."""
+    scheme = "https" if scenario.tls else "http"
+    version = "--http2" if scenario.group == "h2" or scenario.site == "spa" else "--http1.1"
+    headers = [word for name, value in scenario.headers for word in ("-H", f"{name}: {value}")]
+    with tempfile.NamedTemporaryFile() as head, tempfile.NamedTemporaryFile() as body:
+        command = ["curl", "-sk", "--max-time", CURL_SECONDS_MAX, version, "-D", head.name, "-o", body.name, *headers,
+                   *(["--compressed"] if decode else []), "-H", "Host: localhost", f"{scheme}://127.0.0.1:{server.port}{scenario.path}"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise Differs(f"{scenario.name}: curl ended with {ended.returncode} on {server.peer.name}: {ended.stderr.strip()}")
+        lines = head.read().decode("latin-1").split("\r\n")
+        fields: dict[str, str] = {}
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            if colon:
+                fields[name.lower()] = canonical(name.lower(), value.strip())
+        return Response(int(lines[0].split()[1]), fields, body.read(), agreed(server) if scenario.tls else "")
+
+
+def canonical(name: str, value: str) -> str:
+    """The same type is spelt text/javascript and application/javascript, and parameters vary in case."""
+    value = re.sub(r"\s*;\s*", "; ", value)
+    if name == "content-type":
+        return value.lower().replace("application/javascript", "text/javascript")
+    return value
+
+
+def agreed(server: Server) -> str:
+    """Version, cipher, curve and key of a TLS handshake by openssl."""
+    said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.ports[1]}", "-servername", "localhost"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False).stdout
+    parts = [re.search(pattern, said) for pattern in (r"New, (TLSv[\d.]+), Cipher is (\S+)", r"(?:Server|Peer) Temp Key: (\S+)", r"Peer signature type: (\S+)")]
+    return " ".join(part for match in parts if match for part in match.groups())
