@@ -17,6 +17,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+sys.path.append("/tmp/stub")
 import report
 from runner import generator, machine, page, peer, processes, rounds, scenario, spa, still, verify
 from runner.progress import Progress
@@ -25,6 +26,7 @@ from runner.rounds import Effort
 from runner.site import ROOT, Ground, target
 
 PAGE_SECONDS_MAX = 20.0
+DIST = ROOT / "static" / "dist"
 STILL_SECONDS = 2.0
 PROFILE_SECONDS = 6
 
@@ -69,7 +71,7 @@ def take_part(further: str) -> list[peer.Peer]:
     for name in names:
         if name not in known:
             raise SystemExit(f"no peer is called {name}; there are: {', '.join(known)}")
-        if not (binary := known[name].binary()) or not pathlib.Path(binary).exists():
+        if not (binary := known[name].program()) or not pathlib.Path(binary).exists():
             how = f"apt-get install {known[name].package}" if known[name].package else "make bench builds it"
             raise SystemExit(f"{name} is not there: {how}")
     for name in ("api", "load"):
@@ -128,7 +130,7 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
     try:
         servers = rounds.start(peers, ground, entry)
         for server in servers:
-            record.config(f"{entry.name}-{server.config_path.name.replace('-' + entry.name, '')}", server.config_path.read_text())
+            record.config(f"{entry.name}-{server.peer.template}", server.config)
         if entry.tool == "page":
             pages(entry, servers, ground, (effort, record))
             progress.advance(planned(entry, peers, effort))
@@ -143,7 +145,7 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
 def pages(entry: scenario.Scenario, servers: list[peer.Server], ground: Ground, how: tuple[Effort, Record]) -> None:
     """The demo app in a browser, from each server."""
     effort, record = how
-    spki = page.spki_of(ground.base / "cert.pem")
+    spki = page.spki_of(str(ground.base / "cert.pem"))
     for server in servers:
         figures = page.measure(server.ports[1], spki, 1 if effort.requests else effort.rounds, PAGE_SECONDS_MAX)
         for what, unit in (("bytes", "B"), ("requests", "requests"), ("ms", "ms")):
@@ -158,7 +160,7 @@ def profile(entry: scenario.Scenario, which: peer.Peer, base: pathlib.Path, fold
     out.mkdir(parents=True, exist_ok=True)
     ground = Ground(base)
     server = rounds.start([which], ground, entry)[0]
-    paths = spa.page_paths(ROOT / "static" / "dist") if entry.tool == "load mix" else []
+    paths = spa.page_paths(str(DIST)) if entry.tool == "load mix" else []
     words = generator.command(entry, server, PROFILE_SECONDS * 3, 0, base / "extra")
     (base / "extra").write_text("\n".join(paths) + "\n")
     processes.start(processes.LOAD_CPU, words)

@@ -13,8 +13,6 @@ from . import kernel, processes, site
 from .scenario import Scenario
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
-ON_THE_FLY = ("gzip on; gzip_comp_level 6; gzip_min_length 256; gzip_vary on; gzip_proxied any; "
-              "gzip_types text/css application/javascript text/javascript application/json image/svg+xml application/manifest+json text/plain;")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,25 +22,30 @@ class Peer:
     name: str
     command: tuple[str, ...]
     version: tuple[str, ...]
+    binary: str = ""
+    # The folder of the Cargo.toml that builds it, where it is no package of Debian.
+    crate: str = ""
     template: str = ""
     package: str = ""
     worker: str = "self"
     serves: tuple[str, ...] = ()
+    # What @SENDFILE@ ("off", "on") and @GZIP@ ("static", "dynamic") stand for.
+    sendfile: dict[str, str] = dataclasses.field(default_factory=dict)
+    gzip: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def binary(self) -> str | None:
+    def program(self) -> str | None:
         """The path of the program; NGINX=/path (the name in capitals) chooses another."""
         if chosen := os.environ.get(self.name.upper()):
             return chosen
-        if self.name == "transom":
-            return str(site.target() / "transom")
-        if self.name == "pingora":
-            found = PEERS / "pingora" / "target" / "release" / "pingora-peer"
-            return str(found) if found.exists() else None
-        return shutil.which(self.name) or shutil.which(self.name, path="/usr/sbin")
+        if self.crate == ".":
+            return str(site.target() / self.binary)
+        if self.crate:
+            return str(site.ROOT / self.crate / "target" / "release" / self.binary)
+        return shutil.which(self.binary) or shutil.which(self.binary, path="/usr/sbin")
 
     def version_line(self) -> str:
         """What it says of itself."""
-        command = [word.replace("@BINARY@", self.binary() or self.name) for word in self.version]
+        command = [word.replace("@BINARY@", self.program() or self.name) for word in self.version]
         try:
             said = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:
@@ -55,8 +58,8 @@ class Peer:
             return ""
         places = {
             "@FOLDER@": str(folder), "@PLAIN@": str(ports[0]), "@TLS@": str(ports[1]),
-            "@SENDFILE@": "sendfile on; tcp_nopush on;" if scenario.sendfile else "sendfile off;",
-            "@GZIP@": ON_THE_FLY if scenario.gzip == "dynamic" else "gzip_static on; gzip_vary on;",
+            "@SENDFILE@": self.sendfile.get("on" if scenario.sendfile else "off", ""),
+            "@GZIP@": self.gzip.get(scenario.gzip, ""),
         }
         text = (PEERS / self.template).read_text()
         for place, value in places.items():
@@ -72,9 +75,10 @@ class Server:
         self.ports = free_port(), free_port()
         self.port = self.ports[1] if scenario.tls else self.ports[0]
         config = peer.config(folder, self.ports, scenario)
-        self.config_path = folder / f"{peer.name}-{scenario.name}{pathlib.Path(peer.template).suffix}"
-        self.config_path.write_text(config)
-        places = {"@BINARY@": peer.binary() or peer.name, "@CONFIG@": str(self.config_path), "@FOLDER@": str(folder),
+        if peer.template:
+            (folder / peer.template).write_text(config)
+        self.config = config
+        places = {"@BINARY@": peer.program() or peer.name, "@FOLDER@": str(folder),
                   "@PLAIN@": str(self.ports[0]), "@TLS@": str(self.ports[1])}
         command = list(peer.command)
         for place, value in places.items():
@@ -86,7 +90,10 @@ class Server:
         """Until it listens."""
         for port in self.ports:
             site.wait_for(lambda port=port: accepts(port), self.process)
-        self.pid = self.process.pid if self.peer.worker == "self" else kernel.children(self.process.pid)[0]
+        if self.peer.worker == "child":
+            # It listens before it has started its worker.
+            site.wait_for(lambda: kernel.children(self.process.pid), self.process)
+        self.pid = kernel.children(self.process.pid)[0] if self.peer.worker == "child" else self.process.pid
         return self
 
     def stop(self) -> None:
@@ -96,11 +103,14 @@ class Server:
 
 
 def every() -> dict[str, Peer]:
-    """All peers by name."""
-    tables = tomllib.loads((PEERS / "peers.toml").read_text())
+    """All peers by name; an unknown key is an error."""
     known = {field.name for field in dataclasses.fields(Peer)}
-    return {name: Peer(name=name, **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items() if key in known and key != "name"})
-            for name, table in tables.items()}
+    found = {}
+    for table in tomllib.loads((PEERS / "peers.toml").read_text())["peer"]:
+        if unknown := set(table) - known:
+            raise SystemExit(f"peers.toml: {table['name']}: unknown keys {sorted(unknown)}")
+        found[table["name"]] = Peer(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    return found
 
 
 def accepts(port: int) -> bool:

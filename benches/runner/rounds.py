@@ -33,7 +33,7 @@ def start(peers: list[Peer], ground: Ground, scenario: Scenario) -> list[Server]
 
 def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effort, record: Record, progress: Progress) -> None:
     """Measures a scenario of load on running, compared servers."""
-    pages = spa.page_paths(ROOT / "static" / "dist") if scenario.tool == "load mix" else []
+    pages = spa.page_paths(str(ROOT / "static" / "dist")) if scenario.tool == "load mix" else []
     if not effort.requests:
         for server in servers:
             generator.run(scenario, server, WARM_SECONDS, 0, pages)

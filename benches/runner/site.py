@@ -48,6 +48,7 @@ def fill_files(site: pathlib.Path) -> None:
     filler = b"The quick brown fox jumps over the lazy dog. " * 30000
     for name, size in (("1k.txt", 1024), ("16k.txt", 16384), ("1m.bin", 1 << 20)):
         (site / name).write_bytes(filler[:size])
+    (site / "index.html").write_text("<!doctype html><title>bench</title>\n")
     letters = random.Random(1)
     script = "".join(f"export const v{number}={letters.getrandbits(64):x};\n" for number in range(6000)).encode()
     while len(packed := gzip.compress(script, 9, mtime=0)) > BUNDLE_GZ_BYTES:
@@ -65,8 +66,9 @@ def fill_many(site: pathlib.Path) -> None:
     """A build with a thousand chunks of 8 KiB."""
     (site / "assets").mkdir()
     (site / "1k.txt").write_bytes(b"x" * 1024)
+    (site / "index.html").write_text("<!doctype html><title>bench</title>\n")
     noise = random.Random(2)
-    for number in range(MANY_FILES - 1):
+    for number in range(MANY_FILES - 2):
         (site / "assets" / f"chunk-{noise.getrandbits(40):010x}.js").write_bytes(f"/*{number}*/".encode() + noise.randbytes(8192).hex()[:8192].encode())
 
 
