@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from . import figure, rows, verdict
-from .result import BASELINE, OURS, Spread
+from .result import BASELINE, OURS
 from .svg import Drawing, LogScale, apart, colour_of, shorten, text_width
 
-WIDTH = 980
+WIDTH = 1080
 RATIO_TICKS = (1, 2, 0.5, 4, 1.5, 3, 0.75, 8, 6, 1.25, 16, 0.25, 0.9, 10, 32, 64)
 PERCENTILES = (50, 75, 90, 95, 99, 99.9, 99.99)
 COLUMN_OF_PERCENTILE = {50: "p50_us", 90: "p90_us", 99: "p99_us", 99.9: "p999_us"}
@@ -49,7 +49,7 @@ def ratios(scenarios, others):
     bounds = [1.0] + [bound for _, _, ratio in shown for bound in (ratio.lowest, ratio.highest)]
     bounds += [target for scenario in scenarios for target in (scenario.gate, scenario.stretch) if target]
     named = bool(others)
-    left = 400 if named else 320
+    left = 450 if named else 370
     scale = LogScale([min(bounds) / 1.12, max(bounds) * 1.1], (left, WIDTH - 170))
     heights = [30 if name == OURS or index == 0 or shown[index - 1][0] is not scenario else 22 for index, (scenario, name, _) in enumerate(shown)]
     top, bottom = 96, 96 + sum(heights) + 8
@@ -59,7 +59,8 @@ def ratios(scenarios, others):
     for (scenario, name, ratio), height in zip(shown, heights):
         middle = y + height / 2
         if scenario is not previous:
-            drawing.text((12, middle), shorten(scenario.title, 300))
+            drawing.line((12, y), (WIDTH - 12, y), "grid")
+            drawing.text((12, middle), shorten(scenario.title, 350))
         if named:
             drawing.text((left - 8, middle), shorten(name, 80), colour_of(name, others), "end")
         ratio_mark(drawing, scale, middle, (scenario, name, ratio), others)
@@ -103,10 +104,11 @@ def ratio_mark(drawing, scale, middle, shown, others):
     if name == OURS:
         for target, dash in ((scenario.gate, ""), (scenario.stretch, "3 2")):
             if target:
-                drawing.line((scale(target), middle - 10), (scale(target), middle + 10), "ink", 2, dash)
+                drawing.line((scale(target), middle - 11), (scale(target), middle + 11), "ink", 2, dash)
     drawing.line((scale(ratio.lowest), middle), (scale(ratio.highest), middle), colour, 2)
     for end in (ratio.lowest, ratio.highest):
         drawing.line((scale(end), middle - 4), (scale(end), middle + 4), colour, 2)
+    drawing.dot((scale(ratio.median), middle), 8 if name == OURS else 6, "surface")
     drawing.dot((scale(ratio.median), middle), 6 if name == OURS else 4.5, colour, f"{scenario.title}, {name}: {text}")
     drawing.text((scale.pixels[1] + 14, middle), text, "bad" if colour == "bad" else "ink", strong="strong" if name == OURS else "")
 
@@ -141,7 +143,7 @@ def latency(scenario, others):
     decades = [step * 10 ** power for step in (1, 10, 3, 2, 5) for power in range(-1, 8)]
     for tick in y.ticks(decades, 26):
         drawing.line((left, y(tick)), (right, y(tick)), "grid")
-        drawing.text((left - 8, y(tick)), figure.time(tick).replace(".00", ""), "muted", "end")
+        drawing.text((left - 8, y(tick)), round_time(tick), "muted", "end")
     for percentile in [percentile for percentile in known if percentile in PERCENTILES]:
         drawing.line((x(percentile), bottom), (x(percentile), bottom + 4), "muted")
         drawing.text((x(percentile), bottom + 15), f"{percentile:g}", "muted", "middle")
@@ -152,6 +154,12 @@ def latency(scenario, others):
     for name, found, place in zip(curves, curves.values(), apart(ends, 17)):
         drawing.text((x(list(found)[-1]) + 10, place), shorten(name, 80), colour_of(name, others), strong="strong")
     return drawing
+
+
+def round_time(us):
+    """A tick, without the digits that are zero."""
+    value, unit = figure.time(us).split()
+    return f"{value.rstrip('0').rstrip('.') if '.' in value else value} {unit}"
 
 
 def latency_curve(drawing, scales, found, colour):
@@ -166,12 +174,14 @@ def latency_curve(drawing, scales, found, colour):
 def bars(title, values, others):
     """A bar a peer for each figure. Every figure has a scale of its own that starts at zero, for 2 KiB and 12 MiB share none."""
     drawing = Drawing(WIDTH, title)
-    left, right = 400, WIDTH - 250
+    left, right = 400, WIDTH - 230
     drawing.text((12, 18), f"{title}: less is better; each figure has its own scale", strong="strong")
-    for x, name, dash in ((left, "gate", ""), (left + 70, "stretch", "3 2")):
-        drawing.line((x + 2, 36), (x + 2, 52), "ink", 2, dash)
-        drawing.text((x + 12, 44), name)
-    y = 68.0
+    y = 40.0
+    if any(value.gate or value.stretch for value in values):
+        for x, name, dash in ((12, "gate", ""), (82, "stretch", "3 2")):
+            drawing.line((x + 2, y - 4), (x + 2, y + 12), "ink", 2, dash)
+            drawing.text((x + 12, y + 4), name)
+        y += 28
     for value in values:
         y = bar_panel(drawing, (left, right, y), value, others) + 16
     drawing.height = y
@@ -189,7 +199,7 @@ def bar_panel(drawing, frame, value, others):
         bad = name == OURS and judged.bad
         bar(drawing, (left, y + 2), (right - left) / most, (spread, colour_of(name, others)))
         drawing.text((left - 8, y + 11), shorten(name, 90), colour_of(name, others), "end")
-        text = figure.spread(spread, lambda number: figure.quantity(number, value.unit))
+        text = figure.quantities(spread, value.unit)
         drawing.text((right + 14, y + 11), text, "bad" if bad else "ink", strong="strong" if name == OURS else "")
         y += 22
     for target, dash in targets:
@@ -202,6 +212,6 @@ def bar_panel(drawing, frame, value, others):
 def bar(drawing, corner, scale, drawn):
     spread, colour = drawn
     drawing.rect(corner, (max(spread.median * scale, 1.5), 18), colour)
-    if isinstance(spread, Spread) and spread.highest > spread.lowest:
+    if spread.highest > spread.lowest:
         middle = corner[1] + 9
         drawing.line((corner[0] + spread.lowest * scale, middle), (corner[0] + spread.highest * scale, middle), "ink", 1.5)

@@ -47,9 +47,9 @@ class Change:
         return rows.Cell(f"{text}, beyond spread", tone)
 
     def row(self):
-        def show(number):
-            return figure.ratio(number) if self.unit == "ratio" else figure.quantity(number, self.unit)
-        texts = (self.scenario, self.what, figure.spread(self.first, show), figure.spread(self.second, show), figure.percent(self.share))
+        shown = [figure.spread(found, figure.ratio) if self.unit == "ratio" else figure.quantities(found, self.unit)
+                 for found in (self.first, self.second)]
+        texts = (self.scenario, self.what, *shown, figure.percent(self.share))
         return [*(rows.Cell(text) for text in texts), self.judgement]
 
 

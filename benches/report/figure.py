@@ -19,7 +19,7 @@ def number(value):
     if value is None:
         return UNKNOWN
     size = abs(value)
-    if size >= 100 or value == int(value):
+    if size >= 100 or value == 0:
         return f"{value:,.0f}"
     return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
@@ -38,11 +38,30 @@ def quantity(value, unit):
     """A value in its own unit; bytes and KiB move up once they pass four digits."""
     if value is None:
         return UNKNOWN
-    if unit in BYTES:
-        size = value * BYTES[unit]
-        unit = next((name for name in ("GiB", "MiB", "KiB") if size >= BYTES[name] * 4 and BYTES[name] >= BYTES[unit]), unit)
-        value = size / BYTES[unit]
-    return f"{number(value)} {unit}"
+    unit, scale = best_unit(value, unit)
+    return f"{count(value, scale)} {unit}"
+
+
+def quantities(values, unit):
+    """The spread of a value in its own unit, which is named once."""
+    if values is None:
+        return UNKNOWN
+    unit, scale = best_unit(values.median, unit)
+    return f"{spread(values, lambda value: count(value, scale))} {unit}"
+
+
+def count(value, scale):
+    """Whole bytes stay whole."""
+    return f"{value:,.0f}" if scale == 1 and value == int(value) and value >= 100 else number(value / scale)
+
+
+def best_unit(value, unit):
+    """The unit to show a value in, and how much of its own unit that is."""
+    if unit not in BYTES:
+        return unit, 1
+    size = value * BYTES[unit]
+    best = next((name for name in ("GiB", "MiB", "KiB") if size >= BYTES[name] * 4 and BYTES[name] >= BYTES[unit]), unit)
+    return best, BYTES[best] / BYTES[unit]
 
 
 def percent(change):
@@ -54,7 +73,10 @@ def target(value, unit):
     """A gate or a stretch target: a least ratio, or a most in a unit."""
     if value is None:
         return UNKNOWN
-    return f"{value:.2f}" if unit == "ratio" else f"≤ {quantity(value, unit)}"
+    if unit == "ratio":
+        return f"{value:.2f}"
+    unit, scale = best_unit(value, unit)
+    return f"≤ {value / scale:g} {unit}"
 
 
 def spread(values, show):

@@ -7,7 +7,7 @@ MARK = {verdict.Reached.STRETCH: "★", verdict.Reached.GATE: "✓", verdict.Rea
 def summary(result, charts):
     """The text of `summary.md`; `charts` are pairs of a file name and a title."""
     parts = [f"# nginx and Transom, {result.run.get('date', '')}".rstrip(" ,"),
-             table(["", ""], [[name, code(text) if name in ("command", "commit") else text] for name, text in rows.facts(result.run)]),
+             table(["", ""], [[name, code(text) if name == "command" else text] for name, text in rows.facts(result.run)]),
              rows.METHOD, *notes(result.run), tally(result)]
     scenarios = rows.ratio_scenarios(result)
     others = rows.other_peers(result)
@@ -48,7 +48,7 @@ def details(result):
     for scenario in result.scenarios:
         unequal = f" *Not equal:* {scenario.unequal}" if scenario.unequal else ""
         if scenario.shows or unequal:
-            lines.append(f"- **{scenario.name}**, {scenario.title}: {scenario.shows}{unequal}")
+            lines.append(plain(f"- **{scenario.name}**, {scenario.title}: {scenario.shows}{unequal}"))
     return ["## What the scenarios show", "\n".join(lines)] if lines else []
 
 
@@ -63,7 +63,12 @@ def cells(row):
 def table(head, lines, left=frozenset({0, 1})):
     """A Markdown table; columns that are not in `left` are numbers."""
     rule = [":--" if column in left else "--:" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in [head, rule, *lines])
+    return "\n".join("| " + " | ".join(plain(text).replace("|", "\\|") for text in row) + " |" for row in [head, rule, *lines])
+
+
+def plain(text):
+    """Without what a forge would take for a tag."""
+    return text.replace("<", "&lt;")
 
 
 def code(text):

@@ -99,7 +99,7 @@ def facts(result):
 
 
 def value(name, text):
-    return f"<code>{escape(text)}</code>" if name in ("command", "commit") else escape(text)
+    return f"<code>{escape(text)}</code>" if name == "command" else escape(text)
 
 
 def notes(result):

@@ -79,7 +79,7 @@ def value_rows(result):
             judged = verdict.of_value(value)
             cells = [Cell(scenario.name), Cell(value.what), Cell(figure.target(value.gate, value.unit)), Cell(figure.target(value.stretch, value.unit))]
             for name in names:
-                text = figure.spread(value.peers.get(name), lambda number, unit=value.unit: figure.quantity(number, unit))
+                text = figure.quantities(value.peers.get(name), value.unit)
                 cells.append(Cell(text, tone(judged) if name == OURS else PLAIN))
             table.append(cells + [Cell(judged.text, tone(judged))])
     return table

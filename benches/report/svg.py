@@ -26,7 +26,7 @@ def classes():
     """Rules of every class a shape may carry."""
     fills = "".join(f".chart .fill-{name}{{fill:var(--{name})}}.chart .line-{name}{{stroke:var(--{name});fill:none}}" for name in LIGHT)
     return (f".chart{{font:{TEXT_PX}px {FONT};font-variant-numeric:tabular-nums}}{fills}.chart .strong{{font-weight:600}}.chart .band{{opacity:.16}}"
-            ".chart .hollow{fill:var(--surface)}")
+            "")
 
 
 def schemes():

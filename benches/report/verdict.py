@@ -61,11 +61,16 @@ def reached(gate, stretch, holds):
     return Reached.BELOW
 
 
+def label(scenario, value):
+    """A figure by its scenario and itself, once where both say the same."""
+    return value.what if value.what.lower() in scenario.title.lower() else f"{scenario.title}: {value.what}"
+
+
 def all_of(result):
     """Every verdict of a result, ratios and values: pairs of a label and a verdict."""
     found = []
     for scenario in result.scenarios:
         if scenario.unit == "ratio":
             found.append((scenario.title, of_ratio(scenario)))
-        found += [(f"{scenario.title}: {value.what}", of_value(value)) for value in scenario.values]
+        found += [(label(scenario, value), of_value(value)) for value in scenario.values]
     return found
