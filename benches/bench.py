@@ -17,7 +17,6 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-sys.path.append("/tmp/stub")
 import report
 from runner import generator, machine, page, peer, processes, rounds, scenario, spa, still, verify
 from runner.progress import Progress

@@ -69,7 +69,7 @@ def run(scenario: Scenario, server: Server, seconds: float, requests: int, pages
             if time.monotonic() > end:
                 raise SystemExit(f"{scenario.name}: the load on {server.peer.name} does not end")
             if not pss and time.monotonic() > half:
-                pss = kernel.pss_kib(server.pid)
+                pss = kernel.pss_kib(server.process.pid)
             time.sleep(SAMPLE_SECONDS if not requests else 0.005)
         after = os.times()
         processes.stop(process)

@@ -18,9 +18,10 @@ def on_cpu_ns(pid: int) -> int:
 
 
 def pss_kib(pid: int) -> int:
-    """Proportional set size: shared pages count by their share."""
+    """Proportional set size of a process and its children: pages that they share count once."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
-        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
+        own = int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
+    return own + sum(pss_kib(child) for child in children(pid))
 
 
 def children(pid: int) -> list[int]:

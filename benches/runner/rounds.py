@@ -64,7 +64,7 @@ def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Eff
     name = server.peer.name
     record.row("rounds", scenario=scenario.name, peer=name, round=number, seconds=round(outcome.seconds, 3), completed=outcome.completed, errors=outcome.errors,
                cpu_ns=cpu_ns, per_second=round(outcome.completed / outcome.seconds, 1) if outcome.seconds else 0, generator_cpu=round(min(load_share, 1.0), 3),
-               server_cpu=round(min(server_share, 1.0), 3), pss_kib=outcome.pss_kib or kernel.pss_kib(server.pid),
+               server_cpu=round(min(server_share, 1.0), 3), pss_kib=outcome.pss_kib or kernel.pss_kib(server.process.pid),
                **{column: outcome.latency_us.get(point, "") for point, column in PERCENT_COLUMNS.items()})
     for point, microseconds in outcome.latency_us.items():
         record.row("latency", scenario=scenario.name, peer=name, round=number, percentile=point, us=microseconds)

@@ -29,7 +29,7 @@ def run(scenario: Scenario, peer: Peer, ground: Ground, effort: Effort, record: 
             server.wait()
             if scenario.tool == "process":
                 settle(effort)
-                record.value(scenario.name, peer.name, "process, idle", turn, (kernel.pss_kib(server.pid) / 1024, "MiB"))
+                record.value(scenario.name, peer.name, "process, idle", turn, (kernel.pss_kib(server.process.pid) / 1024, "MiB"))
             else:
                 record.value(scenario.name, peer.name, scenario.title, turn, (connection_kib(scenario, server, effort), "KiB"))
 
@@ -53,10 +53,10 @@ def connection_kib(scenario: Scenario, server: Server, effort: Effort) -> float:
     count = SMOKE_CONNECTIONS if effort.requests else scenario.count
     with idle(scenario, server, WARM_CONNECTIONS if not effort.requests else 1):
         settle(effort)
-        before = kernel.pss_kib(server.pid)
+        before = kernel.pss_kib(server.process.pid)
         with idle(scenario, server, count):
             settle(effort)
-            return (kernel.pss_kib(server.pid) - before) / count
+            return (kernel.pss_kib(server.process.pid) - before) / count
 
 
 @contextlib.contextmanager
