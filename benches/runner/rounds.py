@@ -45,7 +45,7 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
             shares = one(scenario, server, ground, (turn, effort, pages), record)
             bound[server.peer.name].append(shares)
             progress.advance(effort.seconds)
-    for name, shares in bound.items():
+    for name, shares in bound.items() if not effort.requests else ():
         load, served = statistics.median(share[0] for share in shares), statistics.median(share[1] for share in shares)
         if load >= BOUND_SHARE and served < FREE_SHARE:
             record.note(f"{scenario.name}: the load generator was the bottleneck against {name} (its CPU {load:.0%}, the server's {served:.0%}): "

@@ -77,7 +77,6 @@ def certificate(folder: pathlib.Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key.pem", "-out",
          folder / "cert.pem", "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-    os.chmod(folder / "key.pem", 0o644)
 
 
 def wait_for(is_there, process: subprocess.Popen, seconds_max: float = 15) -> None:
