@@ -104,11 +104,10 @@ def ratio_mark(drawing, scale, middle, shown, others):
     if name == OURS:
         for target, dash in ((scenario.gate, ""), (scenario.stretch, "3 2")):
             if target:
-                drawing.line((scale(target), middle - 11), (scale(target), middle + 11), "ink", 2, dash)
+                drawing.line((scale(target), middle - 13), (scale(target), middle + 13), "ink", 2, dash)
     drawing.line((scale(ratio.lowest), middle), (scale(ratio.highest), middle), colour, 2)
     for end in (ratio.lowest, ratio.highest):
         drawing.line((scale(end), middle - 4), (scale(end), middle + 4), colour, 2)
-    drawing.dot((scale(ratio.median), middle), 8 if name == OURS else 6, "surface")
     drawing.dot((scale(ratio.median), middle), 6 if name == OURS else 4.5, colour, f"{scenario.title}, {name}: {text}")
     drawing.text((scale.pixels[1] + 14, middle), text, "bad" if colour == "bad" else "ink", strong="strong" if name == OURS else "")
 
