@@ -5,8 +5,7 @@
 """
 from pathlib import Path
 
-from . import charts, markdown, page, result, terminal
-from . import compare as comparison
+from . import charts, comparison, markdown, page, result, terminal
 
 
 def write(folder):

@@ -32,7 +32,7 @@ def all_of(result):
         charts.append(Chart("ratios.svg", "CPU per request, nginx ÷ peer", ratios(measured, others)))
     groups = {}
     for scenario in result.scenarios:
-        groups.setdefault(scenario.group or "values", []).extend(scenario.values)
+        groups.setdefault(scenario.group or "values", []).extend((verdict.label(scenario, value), value) for value in scenario.values)
     for group, values in groups.items():
         if values:
             charts.append(Chart(f"{group}.svg", group.capitalize(), bars(group.capitalize(), values, others)))
@@ -104,11 +104,10 @@ def ratio_mark(drawing, scale, middle, shown, others):
     if name == OURS:
         for target, dash in ((scenario.gate, ""), (scenario.stretch, "3 2")):
             if target:
-                drawing.line((scale(target), middle - 11), (scale(target), middle + 11), "ink", 2, dash)
+                drawing.line((scale(target), middle - 13), (scale(target), middle + 13), "ink", 2, dash)
     drawing.line((scale(ratio.lowest), middle), (scale(ratio.highest), middle), colour, 2)
     for end in (ratio.lowest, ratio.highest):
         drawing.line((scale(end), middle - 4), (scale(end), middle + 4), colour, 2)
-    drawing.dot((scale(ratio.median), middle), 8 if name == OURS else 6, "surface")
     drawing.dot((scale(ratio.median), middle), 6 if name == OURS else 4.5, colour, f"{scenario.title}, {name}: {text}")
     drawing.text((scale.pixels[1] + 14, middle), text, "bad" if colour == "bad" else "ink", strong="strong" if name == OURS else "")
 
@@ -174,16 +173,17 @@ def latency_curve(drawing, scales, found, colour):
 def bars(title, values, others):
     """A bar a peer for each figure. Every figure has a scale of its own that starts at zero, for 2 KiB and 12 MiB share none."""
     drawing = Drawing(WIDTH, title)
-    left, right = 400, WIDTH - 230
+    left, right = 110, WIDTH - 230
     drawing.text((12, 18), f"{title}: less is better; each figure has its own scale", strong="strong")
     y = 40.0
-    if any(value.gate or value.stretch for value in values):
+    if any(value.gate or value.stretch for _, value in values):
         for x, name, dash in ((12, "gate", ""), (82, "stretch", "3 2")):
             drawing.line((x + 2, y - 4), (x + 2, y + 12), "ink", 2, dash)
             drawing.text((x + 12, y + 4), name)
         y += 28
-    for value in values:
-        y = bar_panel(drawing, (left, right, y), value, others) + 16
+    for label, value in values:
+        drawing.text((12, y + 8), shorten(label, WIDTH - 24))
+        y = bar_panel(drawing, (left, right, y + 22), value, others) + 16
     drawing.height = y
     return drawing
 
@@ -193,7 +193,6 @@ def bar_panel(drawing, frame, value, others):
     targets = [(value.gate, ""), (value.stretch, "3 2")]
     most = max([spread.highest for spread in value.peers.values()] + [target for target, _ in targets if target]) or 1
     judged = verdict.of_value(value)
-    drawing.text((12, y + 11), shorten(value.what, 280))
     start = y
     for name, spread in value.peers.items():
         bad = name == OURS and judged.bad
@@ -212,6 +211,7 @@ def bar_panel(drawing, frame, value, others):
 def bar(drawing, corner, scale, drawn):
     spread, colour = drawn
     drawing.rect(corner, (max(spread.median * scale, 1.5), 18), colour)
-    if spread.highest > spread.lowest:
+    # Memory a connection is a difference and may come out below zero.
+    if spread.highest > max(spread.lowest, 0):
         middle = corner[1] + 9
-        drawing.line((corner[0] + spread.lowest * scale, middle), (corner[0] + spread.highest * scale, middle), "ink", 1.5)
+        drawing.line((corner[0] + max(spread.lowest, 0) * scale, middle), (corner[0] + spread.highest * scale, middle), "ink", 1.5)

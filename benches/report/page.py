@@ -11,7 +11,8 @@ p,ul{max-width:88ch}.muted{color:var(--muted)}code{font:13px ui-monospace,Menlo,
 .tile b{display:block;font-size:26px;line-height:1.2}.good{color:var(--good)}.bad{color:var(--bad);font-weight:600}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}th{color:var(--muted);font-weight:600}
-.text{text-align:left}.facts td{white-space:normal;text-align:left;vertical-align:top}.group td{padding-top:16px;text-align:left;font-weight:600;border-bottom:0}
+.text{text-align:left}.facts td{white-space:normal;text-align:left;vertical-align:top}
+.group td{padding-top:16px;text-align:left;font-weight:600;border-bottom:0}
 .chart{max-width:100%;height:auto;display:block}.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(460px,1fr));gap:20px}
 @media(max-width:520px){.grid{grid-template-columns:1fr}}
 """.replace("FONT", svg.FONT)
@@ -31,7 +32,8 @@ def page(result, charts):
              section("What the scenarios show", shows(result)), section("How and where it was measured", facts(result), notes(result), files(result))]
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title>'
-            f"<style>{svg.schemes()}{svg.classes()}{STYLE}</style></head>\n<body><main>\n" + "\n".join(filter(None, parts)) + "\n</main></body></html>\n")
+            f"<style>{svg.schemes()}{svg.classes()}{STYLE}</style></head>\n<body><main>\n"
+            + "\n".join(filter(None, parts)) + "\n</main></body></html>\n")
 
 
 def section(title, *parts):
@@ -81,7 +83,8 @@ def table(head, lines, left):
 
 
 def tr(row, left):
-    return "<tr>" + "".join(f'<td class="{"text " if column in left else ""}{cell.tone}">{escape(cell.text)}</td>' for column, cell in enumerate(row)) + "</tr>"
+    cells = (f'<td class="{"text " if column in left else ""}{cell.tone}">{escape(cell.text)}</td>' for column, cell in enumerate(row))
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def shows(result):
@@ -108,7 +111,7 @@ def notes(result):
 
 def files(result):
     """Links to the raw data and to the configuration of every peer."""
-    raw = [name for name in ("run.json", "rounds.csv", "latency.csv", "values.csv", "summary.md") if name == "summary.md" or (result.folder / name).exists()]
+    raw = [name for name in ("run.json", "rounds.csv", "latency.csv", "values.csv") if (result.folder / name).exists()] + ["summary.md"]
     configs = sorted(path.name for path in (result.folder / "configs").glob("*") if path.is_file())
     links = [f"<p>Raw data: {joined(raw, '')}</p>"]
     return "\n".join(links + ([f"<p>Configurations: {joined(configs, 'configs/')}</p>"] if configs else []))

@@ -77,7 +77,8 @@ def value_rows(result):
     for scenario in result.scenarios:
         for value in scenario.values:
             judged = verdict.of_value(value)
-            cells = [Cell(scenario.name), Cell(value.what), Cell(figure.target(value.gate, value.unit)), Cell(figure.target(value.stretch, value.unit))]
+            targets = [Cell(figure.target(target, value.unit)) for target in (value.gate, value.stretch)]
+            cells = [Cell(scenario.name), Cell(value.what), *targets]
             for name in names:
                 text = figure.quantities(value.peers.get(name), value.unit)
                 cells.append(Cell(text, tone(judged) if name == OURS else PLAIN))

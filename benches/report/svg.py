@@ -76,7 +76,8 @@ class Drawing:
 
     def text(self, place, text, style="ink", anchor="start", strong=""):
         """A text whose middle line is at the place; `strong` is the class of its weight."""
-        self.shapes.append(f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" dy=".35em" text-anchor="{anchor}" class="fill-{style} {strong}">{escape(text)}</text>')
+        self.shapes.append(f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" dy=".35em" text-anchor="{anchor}" '
+                           f'class="fill-{style} {strong}">{escape(text)}</text>')
 
     def inline(self):
         """For a page that has the palette already."""

@@ -31,7 +31,8 @@ def table(result, stream):
     if loads:
         stream.write(paint(line(plain(rows.LOAD_HEAD), widths, paint, left={0, 9}), "head") + "\n")
     for scenario, found in loads:
-        targets = f"gate {figure.target(scenario.gate, 'ratio')}, stretch {figure.target(scenario.stretch, 'ratio')}" if scenario.unit == "ratio" else ""
+        gate, stretch = (figure.target(target, "ratio") for target in (scenario.gate, scenario.stretch))
+        targets = f"gate {gate}, stretch {stretch}" if scenario.unit == "ratio" else ""
         stream.write(f"\n{paint(f'{scenario.name}  {scenario.title}', 'title')}   {targets}".rstrip() + "\n")
         for row in found:
             stream.write(line(row, widths, paint, left={0, 9}) + "\n")

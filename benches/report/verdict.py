@@ -37,7 +37,8 @@ def of_ratio(scenario):
     ratio = scenario.ratio()
     if ratio is None:
         return Verdict(Reached.NOT_MEASURED, False)
-    gate, stretch = scenario.gate, scenario.stretch
+    # The targets of a scenario in another unit are for its values.
+    gate, stretch = (scenario.gate, scenario.stretch) if scenario.unit == "ratio" else (None, None)
     return Verdict(reached(gate, stretch, lambda least: ratio.median >= least), ratio.median < 1)
 
 

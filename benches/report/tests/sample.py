@@ -2,7 +2,8 @@
 import csv
 import json
 
-ROUND_COLUMNS = ("scenario,peer,round,seconds,completed,errors,cpu_ns,per_second,p50_us,p90_us,p99_us,p999_us,generator_cpu,server_cpu,pss_kib").split(",")
+ROUND_COLUMNS = ("scenario,peer,round,seconds,completed,errors,cpu_ns,per_second,"
+                 "p50_us,p90_us,p99_us,p999_us,generator_cpu,server_cpu,pss_kib").split(",")
 # scenario: title, group, gate, stretch, CPU µs a request of nginx, ratios of Transom by round
 LOADS = {
     "s1": ("1 KiB file, plain HTTP/1", "static", 1.25, 1.4, 12, (1.50, 1.45, 1.62)),
@@ -26,7 +27,8 @@ def make(folder, scale=1.0):
     """Writes a result; `scale` multiplies every ratio of Transom."""
     (folder / "configs").mkdir(parents=True)
     (folder / "configs" / "s1-nginx.conf").write_text("worker_processes 1;\n")
-    scenarios = [{"name": name, "title": title, "group": group, "shows": "What it <shows>.", "unequal": "", "gate": gate, "stretch": stretch, "unit": "ratio"}
+    scenarios = [{"name": name, "title": title, "group": group, "shows": "What it <shows>.", "unequal": "",
+                  "gate": gate, "stretch": stretch, "unit": "ratio"}
                  for name, (title, group, gate, stretch, _, _) in LOADS.items()]
     scenarios += [{"name": name, "title": title, "group": group, "shows": "", "unequal": "something", "gate": gate, "stretch": stretch, "unit": unit}
                   for name, title, group, gate, stretch, unit in ABSOLUTE]
