@@ -94,7 +94,6 @@ async fn send(session: &mut Session, status: u16, page: &Page) -> Result<()> {
     let accepted = session.req_header().headers.get("accept-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let chosen = page.encoded.iter().find(|(coding, _)| accepted.split(',').any(|one| one.trim() == *coding));
     let body = chosen.map_or(&page.plain, |(_, body)| body).clone();
-    let is_head = session.req_header().method == "HEAD";
     // Names without a case map: the quicker of Pingora's two ways.
     let mut head = ResponseHeader::build_no_case(status, Some(10))?;
     head.insert_header("content-length", body.len())?;
@@ -105,11 +104,8 @@ async fn send(session: &mut Session, status: u16, page: &Page) -> Result<()> {
     for (name, value) in vary.into_iter().chain(encoding).chain(SECURITY) {
         head.insert_header(name, value)?;
     }
-    session.write_response_header(Box::new(head), is_head).await?;
-    if !is_head {
-        session.write_response_body(Some(body), true).await?;
-    }
-    Ok(())
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(body), true).await
 }
 
 #[async_trait]
@@ -164,12 +160,9 @@ impl ProxyHttp for Edge {
     }
 }
 
-fn argument(name: &str) -> Option<String> {
-    std::env::args().skip_while(|one| one != name).nth(1)
-}
-
 fn start() -> Result<()> {
-    let wanted = |name: &str| argument(name).ok_or_else(|| Error::explain(ErrorType::InternalError, format!("{name} VALUE is missing")));
+    let given = |name: &str| std::env::args().skip_while(|one| one != name).nth(1);
+    let wanted = |name: &str| given(name).ok_or_else(|| Error::explain(ErrorType::InternalError, format!("{name} VALUE is missing")));
     let (folder, plain, tls) = (wanted("--folder")?, wanted("--plain")?, wanted("--tls")?);
     let mut pages = HashMap::new();
     let site = Path::new(&folder).join("site");
@@ -179,8 +172,6 @@ fn start() -> Result<()> {
         work_stealing: false,
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(1),
-        pid_file: format!("{folder}/pingora.pid"),
-        upgrade_sock: format!("{folder}/pingora-upgrade.sock"),
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);
