@@ -37,7 +37,12 @@ esac
 
 mkdir -p "$outdir"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+tracer=
+leave() {
+    [[ -z $tracer ]] || kill "$tracer" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap leave EXIT
 
 record() {
     perf record -q -e "$1" -F "$FREQUENCY_HZ" --call-graph "$callgraph" -p "$pid" -o "$work/perf.data" -- sleep "$seconds" 2>"$work/record.txt"
@@ -51,16 +56,17 @@ record "$event" || { cat "$work/record.txt" >&2; fail "perf cannot record (kerne
 strace -c -f -qq -p "$pid" -o "$outdir/$name-syscalls.txt" &
 tracer=$!
 sleep "$SYSCALL_SECONDS"
-# On this signal strace lets go of the process and writes its summary.
-kill -INT "$tracer" 2>/dev/null || true
+# Asked to end, strace lets go of the process and writes its summary.
+kill "$tracer" 2>/dev/null || true
 wait "$tracer" || true
+tracer=
 [[ -s $outdir/$name-syscalls.txt ]] || fail "strace saw nothing (kernel.yama.ptrace_scope is $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo unset))"
 
 # Inlined functions are left out: looking them up takes addr2line minutes for a binary of this size.
 perf script -i "$work/perf.data" --no-inline -F comm,tid,time,event,ip,sym,dso >"$work/script.txt" 2>/dev/null
 {
     echo "# perf record -e $event -F $FREQUENCY_HZ --call-graph $callgraph, $seconds s; share of the process's samples by function, callees not included"
-    perf report -i "$work/perf.data" --no-inline --no-children -g none --stdio --percent-limit 0.3 2>/dev/null | grep -v '^$'
+    perf report -i "$work/perf.data" --no-inline --no-children -g none --stdio --percent-limit 0.3 2>/dev/null | sed 's/ *$//' | grep -Ev '^#?$'
 } >"$outdir/$name-perf.txt"
 python3 "$here/runner/flame.py" --title "$name: where Transom spends CPU time ($event, $seconds s)" <"$work/script.txt" >"$outdir/$name.svg"
 echo "$outdir/$name.svg $outdir/$name-perf.txt $outdir/$name-syscalls.txt"
