@@ -29,6 +29,8 @@ need perf linux-perf
 need strace strace
 need python3 python3
 [[ -d /proc/$pid ]] || fail "no process $pid"
+# perf reads names from the file that runs; once a build has replaced it there are none.
+[[ $(readlink "/proc/$pid/exe") != *" (deleted)" ]] || fail "the binary of process $pid has been replaced: start it again"
 case $FRAMES in
 dwarf) callgraph=dwarf,16384 ;;
 fp) callgraph=fp ;;
