@@ -24,7 +24,9 @@ COLOURS = {"kernel": (24, 68, 62), "native": (280, 40, 70), "transom": (205, 62,
 
 FRAME = re.compile(r"^\s+([0-9a-f]+)\s+(.*?)\s+\((.*)\)$")
 HASH = re.compile(r"::h[0-9a-f]{16}$")
-NATIVE = re.compile(r"^(aws_lc_|aes_|_?gcm_|sha\d+_|bn_|ecp_|ec_|x25519|EVP_|zng_|deflate|inflate|crc32|ChaCha|mi_|_mi_|__GI_|__libc|__mem|epoll_|start_thread|clone3?$)")
+NATIVE = re.compile(
+    r"^(aws_lc_|aes_|_?gcm_|sha\d+_|bn_|ecp_|ec_|x25519|EVP_|zng_|deflate|inflate|crc32|ChaCha|"
+    r"mi_|_mi_|__GI_|__libc|__mem|epoll_|start_thread|clone3?$)")
 
 
 @dataclass
@@ -183,7 +185,8 @@ def legend() -> str:
     x, parts = MARGIN, []
     for kind, label in names.items():
         hue, saturation, light = COLOURS[kind]
-        parts.append(f'<rect x="{x}" y="44" width="12" height="12" fill="hsl({hue} {saturation}% {light}%)"/><text class="note" x="{x + 17}" y="54">{label}</text>')
+        parts.append(f'<rect x="{x}" y="44" width="12" height="12" fill="hsl({hue} {saturation}% {light}%)"/>'
+                     f'<text class="note" x="{x + 17}" y="54">{label}</text>')
         x += 34 + 7 * len(label)
     return "".join(parts)
 
@@ -193,7 +196,8 @@ def svg(root: Box, title: str) -> str:
     boxes: list[str] = []
     draw_boxes(root, 0, 0, root.samples, height, boxes)
     script = SCRIPT % {"inner": WIDTH - 2 * MARGIN, "margin": MARGIN, "text": TEXT_PX}
-    note = f"{root.samples} samples of CPU time. Width is the share of samples; what stands on a box was called by it. Click to widen, click “all” to go back."
+    note = f"{root.samples} samples of CPU time. Width is the share of samples; what stands on a box was called by it. "
+    note += "Click to widen, click “all” to go back."
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
         f"<style>{STYLE}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
