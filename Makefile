@@ -76,7 +76,3 @@ deny: ## licences, advisories and sources of the dependencies
 build-needs:
 	@command -v cargo >/dev/null || { echo "missing: Rust. Install it from https://rustup.rs" >&2; exit 1; }
 	@.ci/need must $(BUILD_NEEDS)
-
-.PHONY: micro
-micro: build-needs ## micro benchmarks: nanoseconds of single steps of a request
-	cargo bench --bench micro

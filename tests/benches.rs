@@ -15,7 +15,8 @@ fn every_scenario_of_the_benchmarks_runs() {
     if !tools::has_nginx() || !["wrk", "h2load", "chromium", "curl", "openssl", "python3"].into_iter().all(tools::has) {
         return;
     }
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "api", "--package", "load"]).status().expect("cargo runs");
+    let built =
+        Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "api", "--package", "load"]).status().expect("cargo runs");
     assert!(built.success(), "the load client does not build");
     let result = tempfile::tempdir().expect("a folder for the result");
     let ran = Command::new("python3")
@@ -30,7 +31,10 @@ fn every_scenario_of_the_benchmarks_runs() {
     let rounds = std::fs::read_to_string(result.path().join("rounds.csv")).expect("rounds.csv");
     for side in ["nginx", "transom"] {
         for scenario in ["s1", "s6-1k", "s7-full", "s8", "s10-turns", "mix"] {
-            let row = rounds.lines().find(|row| row.starts_with(&format!("{scenario},{side},"))).unwrap_or_else(|| panic!("no row of {scenario}:\n{rounds}"));
+            let row = rounds
+                .lines()
+                .find(|row| row.starts_with(&format!("{scenario},{side},")))
+                .unwrap_or_else(|| panic!("no row of {scenario}:\n{rounds}"));
             let completed: u64 = row.split(',').nth(4).and_then(|cell| cell.parse().ok()).unwrap_or_default();
             assert!(completed > 0, "{scenario} completed nothing: {row}");
         }

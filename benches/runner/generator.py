@@ -18,7 +18,7 @@ LATENCY_LUA = pathlib.Path(__file__).resolve().parent.parent / "load" / "latency
 PERCENTILES = (50, 75, 90, 95, 99, 99.9, 99.99)
 H2_STREAMS = 10
 SLACK_SECONDS = 30
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS = 0.01
 
 
 @dataclasses.dataclass
@@ -30,7 +30,9 @@ class Outcome:
     seconds: float
     latency_us: dict[str, float]
     error_kinds: dict[str, int] = dataclasses.field(default_factory=dict)
+    # Of the generator, in seconds; of the server while the load ran, in nanoseconds.
     cpu_seconds: float = 0.0
+    server_cpu_ns: int = 0
     pss_kib: int = 0
 
 
@@ -52,7 +54,12 @@ def command(scenario: Scenario, server: Server, seconds: float, requests: int, e
         words += ["--pages-file", str(extra)]
     if requests:
         words += ["--requests", str(requests)]
-    return words
+    return words + (["--hold"] if holds(scenario) else [])
+
+
+def holds(scenario: Scenario) -> bool:
+    """True where the client opens its connections first, and says so: the cost of a message is not that of its connection."""
+    return scenario.tool == "load websocket"
 
 
 def run(scenario: Scenario, server: Server, seconds: float, requests: int, pages: list[str]) -> Outcome:
@@ -61,26 +68,53 @@ def run(scenario: Scenario, server: Server, seconds: float, requests: int, pages
         extra = pathlib.Path(folder) / "extra"
         if scenario.tool == "load mix":
             extra.write_text("\n".join(pages) + "\n")
-        said = open(pathlib.Path(folder) / "out", "w+")
-        before = os.times()
-        process = processes.start(processes.LOAD_CPU, command(scenario, server, seconds, requests, extra), stdout=said, stderr=subprocess.STDOUT)
-        end, half, pss = time.monotonic() + seconds + SLACK_SECONDS, time.monotonic() + seconds / 2, 0
-        while process.poll() is None:
+        costs = watched(scenario, server, command(scenario, server, seconds, requests, extra), seconds)
+        outcome = parse(scenario, costs.pop("text"), extra)
+    return dataclasses.replace(outcome, **costs)
+
+
+def watched(scenario: Scenario, server: Server, words: list[str], seconds: float) -> dict:
+    """Runs the tool to its end; what it said, what it and the server cost meanwhile, and the server's memory half-way."""
+    with tempfile.TemporaryFile("w+") as said:
+        started = os.times()
+        process = processes.start(processes.LOAD_CPU, words, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT)
+        end = time.monotonic() + seconds + SLACK_SECONDS
+        if holds(scenario):
+            wait_for_lines(said, 1, process, end)
+        before, half, pss = kernel.on_cpu_ns(server.pid), time.monotonic() + seconds / 2, 0
+        if holds(scenario):
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        while process.poll() is None and not (holds(scenario) and lines(said) > 1):
             if time.monotonic() > end:
                 raise SystemExit(f"{scenario.name}: the load on {server.peer.name} does not end")
             if not pss and time.monotonic() > half:
                 pss = kernel.pss_kib(server.process.pid)
-            time.sleep(SAMPLE_SECONDS if not requests else 0.005)
-        after = os.times()
+            time.sleep(SAMPLE_SECONDS)
+        after = kernel.on_cpu_ns(server.pid)
+        process.stdin.close()
+        process.wait(SLACK_SECONDS)
+        ended = os.times()
         processes.stop(process)
         said.seek(0)
         text = said.read()
-        if process.returncode:
-            raise SystemExit(f"{scenario.name}: {' '.join(process.args)} ended with {process.returncode}:\n{text[-2000:]}")
-        outcome = parse(scenario, text, extra)
-    outcome.cpu_seconds = after.children_user - before.children_user + after.children_system - before.children_system
-    outcome.pss_kib = pss
-    return outcome
+    if process.returncode:
+        raise SystemExit(f"{scenario.name}: {' '.join(process.args)} ended with {process.returncode}:\n{text[-2000:]}")
+    cost = ended.children_user - started.children_user + ended.children_system - started.children_system
+    return {"text": text, "cpu_seconds": cost, "server_cpu_ns": after - before, "pss_kib": pss}
+
+
+def lines(said) -> int:
+    """How many lines a tool has written so far."""
+    return os.pread(said.fileno(), 1 << 16, 0).count(b"\n")
+
+
+def wait_for_lines(said, count: int, process: subprocess.Popen, end: float) -> None:
+    """Waits until a tool has written that many lines."""
+    while lines(said) < count:
+        if process.poll() is not None or time.monotonic() > end:
+            raise SystemExit(f"{' '.join(process.args)} did not open its connections")
+        time.sleep(0.005)
 
 
 def parse(scenario: Scenario, text: str, log: pathlib.Path) -> Outcome:

@@ -55,9 +55,9 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
 def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Effort, list[str]], record: Record) -> tuple[float, float]:
     """One round of one server; gives the CPU shares of the load's core and of the server."""
     number, effort, pages = turn
-    api, before = kernel.on_cpu_ns(ground.api.pid), kernel.on_cpu_ns(server.pid)
+    api = kernel.on_cpu_ns(ground.api.pid)
     outcome = generator.run(scenario, server, effort.seconds, effort.requests, pages)
-    cpu_ns = kernel.on_cpu_ns(server.pid) - before
+    cpu_ns = outcome.server_cpu_ns
     api_seconds = (kernel.on_cpu_ns(ground.api.pid) - api) / 1e9
     load_share = (outcome.cpu_seconds + api_seconds) / outcome.seconds if outcome.seconds else 0
     server_share = cpu_ns / 1e9 / outcome.seconds if outcome.seconds else 0
