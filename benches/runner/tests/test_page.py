@@ -1,4 +1,4 @@
-"""Promises of page.py, devtools.py and spa.py, kept with a real Chromium and a real nginx: `cd benches && python3 -m unittest runner.tests.test_page`."""
+"""Promises of page.py, devtools.py and spa.py, with a real Chromium and nginx: `cd benches && python3 -m unittest runner.tests.test_page`."""
 import glob, os, shutil, socket, subprocess, tempfile, time, unittest
 
 from .. import devtools, page, spa
@@ -17,8 +17,8 @@ def certificate(folder: str, name: str) -> str:
     return page.spki_of(f"{folder}/{name}.pem")
 
 
-def browser_processes() -> list[str]:
-    """The command lines of the browsers that this process has started, by the profile folder they were given."""
+def browser_processes(folder: str) -> list[str]:
+    """The command lines of the browsers whose profile is in this folder."""
     found = []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
@@ -26,7 +26,7 @@ def browser_processes() -> list[str]:
                 command = file.read().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if f"--user-data-dir={tempfile.gettempdir()}/transom-browser-" in command:
+        if f"--user-data-dir={folder}/transom-browser-" in command:
             found.append(command)
     return found
 
@@ -90,10 +90,13 @@ class PageTest(unittest.TestCase):
         os.chmod(self.folder, 0o755)
         self.root = spa.install(self.folder, DIST)
         self.spki = certificate(self.folder, "cert")
-        self.before = set(browser_processes())
+        # Profiles are made in here, so that a browser of somebody else is not taken for one of these.
+        tempfile.tempdir = self.folder
+        self.addCleanup(setattr, tempfile, "tempdir", None)
 
     def tearDown(self):
-        self.assertEqual(set(browser_processes()) - self.before, set(), "a browser was left running")
+        self.assertEqual(browser_processes(self.folder), [], "a browser was left running")
+        self.assertEqual(glob.glob(f"{self.folder}/transom-browser-*"), [], "a profile was left behind")
 
     def failure(self, port: int, spki: str, seconds_max: float) -> str:
         with self.assertRaises(page.PageError) as caught:
@@ -153,7 +156,7 @@ class PageTest(unittest.TestCase):
         with self.assertRaises(KeyboardInterrupt):
             with devtools.Browser(self.spki) as browser:
                 browser.call("Browser.getVersion", {}, "", time.monotonic() + SECONDS_MAX)
-                self.assertNotEqual(set(browser_processes()) - self.before, set())
+                self.assertNotEqual(browser_processes(self.folder), [])
                 raise KeyboardInterrupt
         self.assertFalse(os.path.exists(browser.folder))
 
