@@ -145,12 +145,13 @@ def pages(entry: scenario.Scenario, servers: list[peer.Server], ground: Ground, 
     """The demo app in a browser, from each server."""
     effort, record = how
     spki = page.spki_of(str(ground.base / "cert.pem"))
-    for server in servers:
-        figures = page.measure(server.ports[1], spki, 1 if effort.requests else effort.rounds, PAGE_SECONDS_MAX)
-        for what, unit in (("bytes", "B"), ("requests", "requests"), ("ms", "ms")):
-            for state in ("cold", "warm"):
-                for turn, figure in enumerate(getattr(figures, f"{state}_{what}"), 1):
-                    record.value(entry.name, server.peer.name, f"{state} {'load' if what == 'ms' else what}", turn, (figure, unit))
+    for turn in range(1, (1 if effort.requests else effort.rounds) + 1):
+        for server in servers:
+            figures = page.measure(server.ports[1], spki, 1, PAGE_SECONDS_MAX)
+            for what, unit in (("bytes", "B"), ("requests", "requests"), ("ms", "ms")):
+                for state in ("cold", "warm"):
+                    name = f"{state} {'load' if what == 'ms' else what}"
+                    record.value(entry.name, server.peer.name, name, turn, (getattr(figures, f"{state}_{what}")[-1], unit))
 
 
 def profile(entry: scenario.Scenario, which: peer.Peer, base: pathlib.Path, folder: pathlib.Path | None) -> int:

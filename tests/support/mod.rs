@@ -9,7 +9,7 @@ pub mod http2;
 mod secure;
 mod site;
 mod tls;
-mod tools;
+pub mod tools;
 mod wait;
 
 pub use api::Api;
