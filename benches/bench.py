@@ -54,8 +54,8 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="?", default="", help="names, comma-separated; s5 is every s5-…; none is all")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each round and server")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each round and server")
     parser.add_argument("--peers", default="", help="further peers: caddy,haproxy,h2o,pingora")
     parser.add_argument("--folder", type=pathlib.Path, help="where the result goes; benches/results/DATE-MACHINE")
     parser.add_argument("--smoke", action="store_true", help="a few requests of everything, no verdict")

@@ -1,4 +1,4 @@
-"""A scenario of load: all peers are started together, compared, warmed, and then loaded in turns, A B A B."""
+"""A scenario of load: all peers are started together, compared, warmed, and then loaded in turns, A B B A."""
 from __future__ import annotations
 
 import dataclasses
@@ -21,8 +21,8 @@ PERCENT_COLUMNS = {"50": "p50_us", "90": "p90_us", "99": "p99_us", "99.9": "p999
 class Effort:
     """How much is measured. `requests` above zero is the smoke test: a few requests, no verdict."""
 
-    rounds: int = 5
-    seconds: float = 2.0
+    rounds: int = 9
+    seconds: float = 1.0
     requests: int = 0
 
 
@@ -40,7 +40,8 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
         progress.advance(WARM_SECONDS * len(servers))
     bound = {server.peer.name: [] for server in servers}
     for turn in range(1, effort.rounds + 1):
-        for server in servers:
+        # A B, B A, A B: a machine that slowly speeds up or slows down favours neither.
+        for server in servers if turn % 2 else reversed(servers):
             progress.show(f"{scenario.name}: round {turn} of {effort.rounds}, {server.peer.name}")
             shares = one(scenario, server, ground, (turn, effort, pages), record)
             bound[server.peer.name].append(shares)
