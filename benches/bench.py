@@ -35,8 +35,8 @@ def main() -> int:
     if arguments.compare:
         report.compare(pathlib.Path(arguments.compare[0]), pathlib.Path(arguments.compare[1]), sys.stdout)
         return 0
-    # A stop by `kill` or a closed terminal ends like Ctrl-C: nothing is left running, what is finished is kept.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Ctrl-C (which a shell ignores for background jobs), `kill` and a closed terminal end alike: nothing is left running, what is finished is kept.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     peers = take_part(arguments.peers)
     scenarios = scenario.chosen(arguments.scenarios)
