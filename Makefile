@@ -48,7 +48,7 @@ bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 BENCH_S
 	@.ci/need must $(BENCH_NEEDS) $(PEER_NEEDS)
 	cargo build --release --workspace
 	$(if $(findstring pingora,$(PEERS)),cargo build --release --manifest-path benches/peers/pingora/Cargo.toml --target-dir benches/peers/pingora/target)
-	python3 benches/bench.py "$(SCENARIO)" --peers "$(PEERS)" --rounds $(or $(ROUNDS),9) --seconds $(or $(BENCH_SECONDS),1)
+	python3 benches/bench.py "$(SCENARIO)" --peers "$(PEERS)" --rounds $(or $(ROUNDS),17) --seconds $(or $(BENCH_SECONDS),1)
 
 bench-compare: ## two results side by side: A=benches/results/… B=benches/results/…
 	@python3 benches/bench.py --compare "$(A)" "$(B)"

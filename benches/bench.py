@@ -25,6 +25,8 @@ from runner.rounds import Effort
 from runner.site import ROOT, Ground, target
 
 PAGE_SECONDS_MAX = 20.0
+# A browser takes seconds to start; its counts of bytes and requests do not vary.
+PAGE_ROUNDS_MAX = 7
 DIST = ROOT / "static" / "dist"
 STILL_SECONDS = 2.0
 PROFILE_SECONDS = 6
@@ -54,7 +56,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="?", default="", help="names, comma-separated; s5 is every s5-…; none is all")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=17)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each round and server")
     parser.add_argument("--peers", default="", help="further peers: caddy,haproxy,h2o,pingora")
     parser.add_argument("--folder", type=pathlib.Path, help="where the result goes; benches/results/DATE-MACHINE")
@@ -123,7 +125,7 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
     if entry.tool in ("process", "start") or entry.tool == "load idle":
         for each in peers:
             still.run(entry, each, ground, effort, record)
-            progress.advance(STILL_SECONDS * effort.rounds)
+            progress.advance(STILL_SECONDS * min(effort.rounds, still.TURNS_MAX))
         return
     servers: list[peer.Server] = []
     try:
@@ -145,7 +147,7 @@ def pages(entry: scenario.Scenario, servers: list[peer.Server], ground: Ground, 
     """The demo app in a browser, from each server."""
     effort, record = how
     spki = page.spki_of(str(ground.base / "cert.pem"))
-    for turn in range(1, (1 if effort.requests else effort.rounds) + 1):
+    for turn in range(1, (1 if effort.requests else min(effort.rounds, PAGE_ROUNDS_MAX)) + 1):
         for server in servers:
             figures = page.measure(server.ports[1], spki, 1, PAGE_SECONDS_MAX)
             for what, unit in (("bytes", "B"), ("requests", "requests"), ("ms", "ms")):
@@ -172,7 +174,7 @@ def planned(entry: scenario.Scenario, peers: list[peer.Peer], effort: Effort) ->
     part = sum(1 for other in peers if other.name in ("nginx", "transom") or entry.group in other.serves)
     if entry.is_rate:
         return part * (effort.rounds * effort.seconds + rounds.WARM_SECONDS)
-    return part * STILL_SECONDS * effort.rounds
+    return part * STILL_SECONDS * min(effort.rounds, still.TURNS_MAX)
 
 
 def free(folder: pathlib.Path) -> pathlib.Path:

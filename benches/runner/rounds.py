@@ -21,7 +21,7 @@ PERCENT_COLUMNS = {"50": "p50_us", "90": "p90_us", "99": "p99_us", "99.9": "p999
 class Effort:
     """How much is measured. `requests` above zero is the smoke test: a few requests, no verdict."""
 
-    rounds: int = 9
+    rounds: int = 17
     seconds: float = 1.0
     requests: int = 0
 
@@ -49,7 +49,7 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
     for name, shares in bound.items() if not effort.requests else ():
         load, served = statistics.median(share[0] for share in shares), statistics.median(share[1] for share in shares)
         if load >= BOUND_SHARE and served < FREE_SHARE:
-            record.note(f"{scenario.name}: the load generator was the bottleneck against {name} (its CPU {load:.0%}, the server's {served:.0%}): "
+            record.note(f"{scenario.name}: the load generator was the bottleneck against {name} (its CPU {min(load, 1):.0%}, the server's {served:.0%}): "
                         "requests per second and latencies are the generator's, CPU per request is the server's.")
 
 

@@ -16,12 +16,13 @@ from .site import Ground
 
 SETTLE_SECONDS = 0.4
 WARM_CONNECTIONS = 50
+TURNS_MAX = 7
 SMOKE_CONNECTIONS = 4
 
 
 def run(scenario: Scenario, peer: Peer, ground: Ground, effort: Effort, record: Record) -> None:
     """Measures a scenario of single values for one peer."""
-    for turn in range(1, (1 if effort.requests else max(1, effort.rounds - 2 if scenario.tool != "start" else effort.rounds)) + 1):
+    for turn in range(1, (1 if effort.requests else min(effort.rounds, TURNS_MAX)) + 1):
         if scenario.tool == "start":
             record.value(scenario.name, peer.name, "first byte, 1000 files", turn, (first_byte_ms(scenario, peer, ground), "ms"))
             continue
