@@ -17,6 +17,11 @@ pub fn has(program: &str) -> bool {
     found(Command::new(program).arg("--version"), program)
 }
 
+/// Whether openssl is there; it takes `version` for a command.
+pub fn has_openssl() -> bool {
+    found(Command::new("openssl").arg("version"), "openssl")
+}
+
 /// Whether nginx is there; Debian keeps it where only root's `PATH` looks, and it knows no `--version`.
 pub fn has_nginx() -> bool {
     let beside = Path::new("/usr/sbin/nginx");
