@@ -136,8 +136,7 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
             pages(entry, servers, ground, (effort, record))
             progress.advance(planned(entry, peers, effort))
         else:
-            rounds.check(entry, servers, record)
-            rounds.run(entry, servers, ground, effort, record, progress)
+            rounds.run(entry, rounds.check(entry, servers, record), ground, effort, record, progress)
     finally:
         for process in processes.others(ground.api):
             processes.stop(process)

@@ -42,6 +42,7 @@ class Record:
         """A sentence for the reader of the report."""
         if text not in self.facts["notes"]:
             self.facts["notes"].append(text)
+            self._facts()
 
     def keep(self, described: dict) -> None:
         """The scenario is finished: its rows go to disk."""

@@ -74,9 +74,12 @@ def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Eff
     return load_share, server_share
 
 
-def check(scenario: Scenario, servers: list[Server], record: Record) -> None:
-    """The comparison before the run; what each body weighs is recorded where it may differ."""
-    sizes = verify.compare(scenario, servers)
+def check(scenario: Scenario, servers: list[Server], record: Record) -> list[Server]:
+    """The comparison before the run; gives those that are measured. What each body weighs is recorded where it may differ."""
+    sizes, odd = verify.compare(scenario, servers)
+    for text in odd.values():
+        record.note(f"left out: {text}")
     if scenario.body == "decoded":
         for name, size in sizes.items():
             record.value(scenario.name, name, "body", 1, (size, "B"))
+    return [server for server in servers if server.peer.name in sizes]
