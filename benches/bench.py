@@ -18,7 +18,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import report
-from runner import generator, machine, page, peer, processes, rounds, scenario, spa, still, verify
+from runner import generator, machine, page, peer, processes, rounds, scenario, still, verify
 from runner.progress import Progress
 from runner.record import Record
 from runner.rounds import Effort
@@ -27,7 +27,6 @@ from runner.site import ROOT, Ground, target
 PAGE_SECONDS_MAX = 20.0
 # A browser takes seconds to start; its counts of bytes and requests do not vary.
 PAGE_ROUNDS_MAX = 7
-DIST = ROOT / "static" / "dist"
 STILL_SECONDS = 2.0
 PROFILE_SECONDS = 6
 
@@ -39,7 +38,7 @@ def main() -> int:
         return 0
     # Ctrl-C (which a shell ignores for background jobs), `kill` and a closed terminal end alike: nothing is left running, what is finished is kept.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        signal.signal(number, signal.default_int_handler)
     peers = take_part(arguments.peers)
     scenarios = scenario.chosen(arguments.scenarios)
     effort = Effort(1, 1.0, 50) if arguments.smoke else Effort(arguments.rounds, arguments.seconds)
@@ -92,7 +91,7 @@ def measure(scenarios: list[scenario.Scenario], peers: list[peer.Peer], effort: 
         ground = Ground(base)
         for entry in scenarios:
             progress.show(entry.name)
-            part = [other for other in peers if other.name in ("nginx", "transom") or entry.group in other.serves]
+            part = [other for other in peers if other.takes_part(entry)]
             try:
                 run(entry, part, ground, (effort, record, progress))
                 record.keep(entry.described())
@@ -125,9 +124,8 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
     if entry.tool in ("process", "start") or entry.tool == "load idle":
         for each in peers:
             still.run(entry, each, ground, effort, record)
-            progress.advance(STILL_SECONDS * min(effort.rounds, still.TURNS_MAX))
+            progress.advance(planned(entry, [each], effort))
         return
-    servers: list[peer.Server] = []
     try:
         servers = rounds.start(peers, ground, entry)
         for server in servers:
@@ -157,20 +155,19 @@ def pages(entry: scenario.Scenario, servers: list[peer.Server], ground: Ground, 
 
 def profile(entry: scenario.Scenario, which: peer.Peer, base: pathlib.Path, folder: pathlib.Path | None) -> int:
     """Loads Transom alone and looks at it with perf and strace."""
+    if not entry.is_rate:
+        raise SystemExit(f"{entry.name} puts no load on a server: there is nothing to profile")
     out = folder or ROOT / "target" / "profile"
     out.mkdir(parents=True, exist_ok=True)
     ground = Ground(base)
     server = rounds.start([which], ground, entry)[0]
-    paths = spa.page_paths(str(DIST)) if entry.tool == "load mix" else []
-    words = generator.command(entry, server, PROFILE_SECONDS * 3, 0, base / "extra")
-    (base / "extra").write_text("\n".join(paths) + "\n")
-    processes.start(processes.LOAD_CPU, words)
+    processes.start(processes.LOAD_CPU, generator.command(entry, server, PROFILE_SECONDS * 3, 0, base / "extra"))
     return subprocess.run([str(ROOT / "benches" / "profile.sh"), str(server.pid), str(PROFILE_SECONDS), str(out), entry.name], check=False).returncode
 
 
 def planned(entry: scenario.Scenario, peers: list[peer.Peer], effort: Effort) -> float:
     """Seconds that a scenario will take, about."""
-    part = sum(1 for other in peers if other.name in ("nginx", "transom") or entry.group in other.serves)
+    part = sum(other.takes_part(entry) for other in peers)
     if entry.is_rate:
         return part * (effort.rounds * effort.seconds + rounds.WARM_SECONDS)
     return part * STILL_SECONDS * min(effort.rounds, still.TURNS_MAX)

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from . import kernel, processes, site
+from . import kernel, processes, site, spa
 from .peer import Server
 from .scenario import Scenario
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def command(scenario: Scenario, server: Server, seconds: float, requests: int, extra: pathlib.Path) -> list[str]:
-    """The command of the scenario's tool. `requests` above zero: a short run, for the smoke test."""
+    """The command of the scenario's tool; `extra` is a file for what it reads or writes beside. `requests` above zero: a short run, for the smoke test."""
     scheme = "https" if scenario.tls else "http"
     url = f"{scheme}://127.0.0.1:{server.port}{scenario.path}"
     headers = [("Host", "localhost"), *scenario.headers]
@@ -51,10 +51,11 @@ def command(scenario: Scenario, server: Server, seconds: float, requests: int, e
         return ["h2load", "-t1", f"-m{H2_STREAMS}", *length, f"--log-file={extra}", *lines, url]
     words = [str(site.target() / "load"), *scenario.tool.split()[1:], "--to", f"127.0.0.1:{server.port}", "--seconds", str(seconds), *scenario.arguments]
     if scenario.tool == "load mix":
+        extra.write_text("\n".join(spa.page_paths(str(site.DIST))) + "\n")
         words += ["--pages-file", str(extra)]
     if requests:
         words += ["--requests", str(requests)]
-    return words + (["--hold"] if holds(scenario) else [])
+    return words
 
 
 def holds(scenario: Scenario) -> bool:
@@ -62,13 +63,12 @@ def holds(scenario: Scenario) -> bool:
     return scenario.tool == "load websocket"
 
 
-def run(scenario: Scenario, server: Server, seconds: float, requests: int, pages: list[str]) -> Outcome:
+def run(scenario: Scenario, server: Server, seconds: float, requests: int) -> Outcome:
     """Loads `server` for `seconds`; memory is looked at while it runs."""
     with tempfile.TemporaryDirectory(prefix="transom-load-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         extra = pathlib.Path(folder) / "extra"
-        if scenario.tool == "load mix":
-            extra.write_text("\n".join(pages) + "\n")
-        costs = watched(scenario, server, command(scenario, server, seconds, requests, extra), seconds)
+        words = command(scenario, server, seconds, requests, extra)
+        costs = watched(scenario, server, words + (["--hold"] if holds(scenario) else []), seconds)
         outcome = parse(scenario, costs.pop("text"), extra)
     return dataclasses.replace(outcome, **costs)
 
@@ -78,9 +78,9 @@ def watched(scenario: Scenario, server: Server, words: list[str], seconds: float
     with tempfile.TemporaryFile("w+") as said:
         started = os.times()
         process = processes.start(processes.LOAD_CPU, words, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT)
-        end = time.monotonic() + seconds + SLACK_SECONDS
         if holds(scenario):
-            wait_for_lines(said, 1, process, end)
+            site.wait_for(lambda: lines(said) > 0, process, SLACK_SECONDS)
+        end = time.monotonic() + seconds + SLACK_SECONDS
         before, half, pss = kernel.on_cpu_ns(server.pid), time.monotonic() + seconds / 2, 0
         if holds(scenario):
             process.stdin.write(b"\n")
@@ -107,14 +107,6 @@ def watched(scenario: Scenario, server: Server, words: list[str], seconds: float
 def lines(said) -> int:
     """How many lines a tool has written so far."""
     return os.pread(said.fileno(), 1 << 16, 0).count(b"\n")
-
-
-def wait_for_lines(said, count: int, process: subprocess.Popen, end: float) -> None:
-    """Waits until a tool has written that many lines."""
-    while lines(said) < count:
-        if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"{' '.join(process.args)} did not open its connections")
-        time.sleep(0.005)
 
 
 def parse(scenario: Scenario, text: str, log: pathlib.Path) -> Outcome:

@@ -6,10 +6,10 @@ import os
 import platform
 import re
 import shlex
-import subprocess
 import sys
 
 from .peer import Peer
+from .processes import said
 from .site import ROOT
 
 
@@ -42,13 +42,3 @@ def cpu() -> str:
     with open("/proc/cpuinfo") as file:
         found = re.search(r"^model name\s*:\s*(.+)$", file.read(), re.M)
     return found.group(1).strip() if found else platform.machine()
-
-
-def said(command: list[str]) -> str:
-    """The first line that a command prints; empty when it is not there."""
-    try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    text = (ended.stdout or ended.stderr).strip()
-    return text.splitlines()[0] if text else ""

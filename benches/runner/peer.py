@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import socket
-import subprocess
 import tomllib
 
 from . import kernel, processes, site
@@ -43,14 +42,13 @@ class Peer:
             return str(site.ROOT / self.crate / "target" / "release" / self.binary)
         return shutil.which(self.binary) or shutil.which(self.binary, path="/usr/sbin")
 
+    def takes_part(self, scenario: Scenario) -> bool:
+        """nginx and Transom are in every scenario; others where they can serve it."""
+        return self.name in ("nginx", "transom") or scenario.group in self.serves
+
     def version_line(self) -> str:
         """What it says of itself."""
-        command = [word.replace("@BINARY@", self.program() or self.name) for word in self.version]
-        try:
-            said = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError as error:
-            return str(error)
-        return next((line.strip() for line in (said.stdout + said.stderr).splitlines() if line.strip()), "unknown")
+        return processes.said([filled(word, {"@BINARY@": self.program() or self.name}) for word in self.version]) or "unknown"
 
     def config(self, folder: pathlib.Path, ports: tuple[int, int], scenario: Scenario) -> str:
         """The template, filled in."""
@@ -61,10 +59,7 @@ class Peer:
             "@SENDFILE@": self.sendfile.get("on" if scenario.sendfile else "off", ""),
             "@GZIP@": self.gzip.get(scenario.gzip, ""),
         }
-        text = (PEERS / self.template).read_text()
-        for place, value in places.items():
-            text = text.replace(place, value)
-        return text
+        return filled((PEERS / self.template).read_text(), places)
 
 
 class Server:
@@ -74,17 +69,14 @@ class Server:
         self.peer = peer
         self.ports = free_port(), free_port()
         self.port = self.ports[1] if scenario.tls else self.ports[0]
-        config = peer.config(folder, self.ports, scenario)
+        self.config = peer.config(folder, self.ports, scenario)
         if peer.template:
-            (folder / peer.template).write_text(config)
-        self.config = config
+            (folder / peer.template).write_text(self.config)
         places = {"@BINARY@": peer.program() or peer.name, "@FOLDER@": str(folder),
                   "@PLAIN@": str(self.ports[0]), "@TLS@": str(self.ports[1])}
-        command = list(peer.command)
-        for place, value in places.items():
-            command = [word.replace(place, value) for word in command]
-        self.said = open(folder / f"{peer.name}.out", "ab")
-        self.process = processes.start(processes.SERVER_CPU, command, stdout=self.said, stderr=self.said, cwd=folder)
+        command = [filled(word, places) for word in peer.command]
+        with open(folder / f"{peer.name}.out", "ab") as said:
+            self.process = processes.start(processes.SERVER_CPU, command, stdout=said, stderr=said, cwd=folder)
 
     def wait(self) -> "Server":
         """Until it listens."""
@@ -99,7 +91,6 @@ class Server:
     def stop(self) -> None:
         """Ends it."""
         processes.stop(self.process)
-        self.said.close()
 
 
 def every() -> dict[str, Peer]:
@@ -111,6 +102,13 @@ def every() -> dict[str, Peer]:
             raise SystemExit(f"peers.toml: {table['name']}: unknown keys {sorted(unknown)}")
         found[table["name"]] = Peer(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
     return found
+
+
+def filled(text: str, places: dict[str, str]) -> str:
+    """The text with each place replaced by what it stands for."""
+    for place, value in places.items():
+        text = text.replace(place, value)
+    return text
 
 
 def accepts(port: int) -> bool:

@@ -40,6 +40,16 @@ def stop(process: subprocess.Popen) -> None:
         _running.remove(process)
 
 
+def said(command: list[str]) -> str:
+    """The first line that a command prints; empty when it is not there."""
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    text = (ended.stdout or ended.stderr).strip()
+    return text.splitlines()[0] if text else ""
+
+
 def others(kept: subprocess.Popen) -> list[subprocess.Popen]:
     """Everything that runs but `kept`: what a scenario that failed has left."""
     return [process for process in _running if process is not kept]

@@ -4,12 +4,12 @@ from __future__ import annotations
 import dataclasses
 import statistics
 
-from . import generator, kernel, spa, verify
+from . import generator, kernel, verify
 from .peer import Peer, Server
 from .progress import Progress
 from .record import Record
 from .scenario import Scenario
-from .site import ROOT, Ground
+from .site import Ground
 
 WARM_SECONDS = 1.0
 # The load CPU is full and the server's is not: more load would have been served.
@@ -33,17 +33,16 @@ def start(peers: list[Peer], ground: Ground, scenario: Scenario) -> list[Server]
 
 def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effort, record: Record, progress: Progress) -> None:
     """Measures a scenario of load on running, compared servers."""
-    pages = spa.page_paths(str(ROOT / "static" / "dist")) if scenario.tool == "load mix" else []
     if not effort.requests:
         for server in servers:
-            generator.run(scenario, server, WARM_SECONDS, 0, pages)
+            generator.run(scenario, server, WARM_SECONDS, 0)
         progress.advance(WARM_SECONDS * len(servers))
     bound = {server.peer.name: [] for server in servers}
     for turn in range(1, effort.rounds + 1):
         # A B, B A, A B: a machine that slowly speeds up or slows down favours neither.
         for server in servers if turn % 2 else reversed(servers):
             progress.show(f"{scenario.name}: round {turn} of {effort.rounds}, {server.peer.name}")
-            shares = one(scenario, server, ground, (turn, effort, pages), record)
+            shares = one(scenario, server, ground, (turn, effort), record)
             bound[server.peer.name].append(shares)
             progress.advance(effort.seconds)
     for name, shares in bound.items() if not effort.requests else ():
@@ -53,11 +52,11 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
                         "requests per second and latencies are the generator's, CPU per request is the server's.")
 
 
-def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Effort, list[str]], record: Record) -> tuple[float, float]:
+def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Effort], record: Record) -> tuple[float, float]:
     """One round of one server; gives the CPU shares of the load's core and of the server."""
-    number, effort, pages = turn
+    number, effort = turn
     api = kernel.on_cpu_ns(ground.api.pid)
-    outcome = generator.run(scenario, server, effort.seconds, effort.requests, pages)
+    outcome = generator.run(scenario, server, effort.seconds, effort.requests)
     cpu_ns = outcome.server_cpu_ns
     api_seconds = (kernel.on_cpu_ns(ground.api.pid) - api) / 1e9
     load_share = (outcome.cpu_seconds + api_seconds) / outcome.seconds if outcome.seconds else 0

@@ -12,6 +12,8 @@ import time
 from . import processes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+# The built demo app.
+DIST = ROOT / "static" / "dist"
 BUNDLE_GZ_BYTES = 66 * 1024
 MANY_FILES = 1000
 
@@ -59,7 +61,7 @@ def fill_files(site: pathlib.Path) -> None:
 
 def fill_spa(site: pathlib.Path) -> None:
     """The built demo app."""
-    shutil.copytree(ROOT / "static" / "dist", site, dirs_exist_ok=True)
+    shutil.copytree(DIST, site, dirs_exist_ok=True)
 
 
 def fill_many(site: pathlib.Path) -> None:

@@ -1,9 +1,8 @@
 """Promises of page.py, devtools.py and spa.py, with a real Chromium and nginx: `cd benches && python3 -m unittest runner.tests.test_page`."""
 import glob, os, shutil, socket, subprocess, tempfile, time, unittest
 
-from .. import devtools, page, spa
+from .. import devtools, page, site, spa
 
-DIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "static", "dist")
 NGINX = os.environ.get("NGINX") or shutil.which("nginx") or "/usr/sbin/nginx"
 SECONDS_MAX = 30.0
 
@@ -88,7 +87,8 @@ class PageTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="transom-page-test-")
         self.addCleanup(shutil.rmtree, self.folder)
         os.chmod(self.folder, 0o755)
-        self.root = spa.install(self.folder, DIST)
+        self.root = os.path.join(self.folder, "spa")
+        shutil.copytree(site.DIST, self.root)
         self.spki = certificate(self.folder, "cert")
         # Profiles are made in here, so that a browser of somebody else is not taken for one of these.
         tempfile.tempdir = self.folder
