@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import random
 import shutil
 import socket
 import tomllib
@@ -12,6 +13,9 @@ from . import kernel, processes, site
 from .scenario import Scenario
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
+LISTEN_PORT_MIN = 10000
+PORTS_TRIED_MAX = 100
+SAID_BYTES_MAX = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,13 +79,17 @@ class Server:
         places = {"@BINARY@": peer.program() or peer.name, "@FOLDER@": str(folder),
                   "@PLAIN@": str(self.ports[0]), "@TLS@": str(self.ports[1])}
         command = [filled(word, places) for word in peer.command]
-        with open(folder / f"{peer.name}.out", "ab") as said:
+        self.output = folder / f"{peer.name}.out"
+        with open(self.output, "ab") as said:
             self.process = processes.start(processes.SERVER_CPU, command, stdout=said, stderr=said, cwd=folder)
 
     def wait(self) -> "Server":
         """Until it listens."""
-        for port in self.ports:
-            site.wait_for(lambda port=port: accepts(port), self.process)
+        try:
+            for port in self.ports:
+                site.wait_for(lambda port=port: accepts(port), self.process)
+        except SystemExit as error:
+            raise SystemExit(f"{error}\n{self.output.read_text(errors='replace')[-SAID_BYTES_MAX:]}") from None
         if self.peer.worker == "child":
             # It listens before it has started its worker.
             site.wait_for(lambda: kernel.children(self.process.pid), self.process)
@@ -121,7 +129,17 @@ def accepts(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections.
+
+    A probe of a port of that range that is not listened on yet can connect to itself: it then seems to be served, and the server that wants it
+    cannot have it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first_outgoing = int(file.read().split()[0])
+    for port in random.sample(range(LISTEN_PORT_MIN, first_outgoing), PORTS_TRIED_MAX):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise SystemExit(f"no free port between {LISTEN_PORT_MIN} and {first_outgoing}")
