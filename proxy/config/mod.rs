@@ -5,6 +5,7 @@
 
 pub mod defaults;
 mod diagnostic;
+mod folder;
 #[cfg(test)]
 mod golden;
 mod model;
@@ -12,6 +13,7 @@ mod source;
 mod toml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use folder::Folder;
 pub use model::*;
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Span, Spanned};
+use super::{Folder, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -206,14 +206,7 @@ pub enum Action {
         strip: Option<Spanned<String>>,
     },
     /// `root`.
-    Root {
-        /// The folder.
-        root: Spanned<PathBuf>,
-        /// `index`: the file that stands for a folder.
-        index: Vec<String>,
-        /// `spa`: the file that answers navigations to paths that no file has; `true` is `index.html`.
-        spa: Option<Spanned<String>>,
-    },
+    Root(Folder),
     /// `redirect`.
     Redirect {
         /// Where to: a path or an absolute URL; the query is kept when it has none of its own.

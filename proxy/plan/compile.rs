@@ -72,7 +72,7 @@ fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstrea
             let strip = strip.as_ref().map(|strip| check_strip(strip, route, diagnostics)).unwrap_or_default();
             Action::Proxy { upstream: upstreams.resolve(target, diagnostics), strip }
         }
-        config::Action::Root { root, index, spa } => Action::Root { root: root.clone(), index: index.clone(), spa: spa.clone() },
+        config::Action::Root(folder) => Action::Root(folder.clone()),
         config::Action::Redirect { to, status } => Action::Redirect { to: to.clone(), status: *status },
         config::Action::Respond { status, body, content_type } => {
             Action::Respond { status: *status, body: body.clone(), content_type: content_type.clone() }

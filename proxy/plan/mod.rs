@@ -8,7 +8,6 @@ mod headers;
 mod listeners;
 mod router;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
@@ -18,7 +17,7 @@ pub use headers::{RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
-use crate::config::{AccessLog, HttpVersions, Limits, LogLevel, Process, Span, Spanned, Timeouts, Tls};
+use crate::config::{AccessLog, Folder, HttpVersions, Limits, LogLevel, Process, Span, Timeouts, Tls};
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -78,14 +77,7 @@ pub enum Action {
         strip: String,
     },
     /// Answer from a folder.
-    Root {
-        /// The folder.
-        root: Spanned<PathBuf>,
-        /// Files that stand for a folder.
-        index: Vec<String>,
-        /// The file for navigations that no file answers.
-        spa: Option<Spanned<String>>,
-    },
+    Root(Folder),
     /// Redirect.
     Redirect {
         /// The target.

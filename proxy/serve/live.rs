@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::assets::{self, Assets};
-use crate::config::{Diagnostic, Diagnostics};
+use crate::config::{Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
 use crate::http::host;
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -162,7 +162,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root { root, index, spa } => {
+        plan::Action::Root(Folder { root, index, spa }) => {
             let decorate = |fields| route.response.decorate(fields);
             let options = assets::Options {
                 index,

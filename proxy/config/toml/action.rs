@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::item::Item;
 use super::reader::Table;
-use super::{keys, pattern};
+use super::{folder, keys, pattern};
 use crate::config::{Action, Diagnostic, PathPattern, ProxyTarget, Spanned, defaults};
 use crate::units::{ServerUrl, UnitError};
 
@@ -26,7 +26,8 @@ pub(super) fn is_redirect(status: u16) -> bool {
 pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> Option<Spanned<Action>> {
     let mut actions: Vec<Item<'_>> = ACTIONS.iter().filter_map(|name| table.item(name)).collect();
     actions.sort_by_key(|item| item.key_span.start);
-    let options = [("strip", "proxy"), ("index", "root"), ("spa", "root")].map(|(name, action)| (table.item(name), action));
+    let folder_options: Vec<Item<'_>> = folder::OPTIONS.iter().filter_map(|name| table.item(name)).collect();
+    let strip = table.item("strip");
     if actions.is_empty() && !ACTIONS.iter().any(|name| table.misspells(name)) {
         let help = "add one of these:\nroot = \"dist\"\nproxy = \"http://127.0.0.1:3000\"\nredirect = \"/new\"\nrespond = { status = 200, body = \"ok\\n\" }";
         table.reader.report_absent(Diagnostic::new(table.span, "this `[[route]]` has no action").label("does nothing").help(help));
@@ -37,20 +38,16 @@ pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> 
         let mistake = Diagnostic::new(second.key_span, message).label("the second").related(first.key_span, "the first");
         table.reader.report(mistake.help(format!("take one of them out, or move `{}` to a [[route]] of its own", second.name)));
     }
-    for (option, action) in &options {
-        if let Some(option) = option
-            && !actions.is_empty()
-            && actions.iter().all(|item| item.name != *action)
-        {
+    for (option, action) in folder_options.iter().map(|item| (item, "root")).chain(strip.iter().map(|item| (item, "proxy"))) {
+        if !actions.is_empty() && actions.iter().all(|item| item.name != action) {
             let message = format!("`{}` counts only with `{action}`, and this route has `{}`", option.name, actions[0].name);
             table.reader.report(Diagnostic::new(option.key_span, message).help(format!("take `{}` out", option.name)));
         }
     }
-    let [(strip, _), (index, _), (spa, _)] = options;
     let item = actions.first()?;
     let action = match item.name.as_str() {
         "proxy" => read_proxy(item, strip.as_ref(), patterns),
-        "root" => read_root(item, index.as_ref(), spa.as_ref()),
+        "root" => folder::read(item, &folder_options).map(Action::Root),
         "redirect" => read_redirect(item),
         _ => read_respond(item),
     }?;
@@ -104,54 +101,6 @@ fn read_strip(item: &Item<'_>, patterns: &[Spanned<PathPattern>]) -> Option<Span
 /// By whole segments, as routes match.
 fn is_below(path: &str, prefix: &str) -> bool {
     prefix == "/" || path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn read_root(item: &Item<'_>, index: Option<&Item<'_>>, spa: Option<&Item<'_>>) -> Option<Action> {
-    let index = match index {
-        Some(index) => index.list().iter().filter_map(|entry| entry.parse(file_name)).map(|name| name.value).collect(),
-        None => vec![defaults::INDEX.to_owned()],
-    };
-    let spa = spa.and_then(|spa| match spa.value {
-        DeValue::Boolean(true) => Some(Spanned::new(defaults::SPA.to_owned(), spa.span)),
-        DeValue::Boolean(false) => None,
-        DeValue::String(_) => spa.parse(relative_path),
-        _ => {
-            spa.wrong_type("a boolean or the path of a file");
-            None
-        }
-    });
-    let roots = item.list();
-    if roots.is_empty() {
-        item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
-    }
-    if let Some(second) = roots.get(1) {
-        item.reader.report(
-            second.mistake("this version does not have several folders in `root` yet").label("not built yet").help("leave one folder"),
-        );
-    }
-    Some(Action::Root { root: roots.first()?.path()?, index, spa })
-}
-
-fn file_name(text: &str) -> Result<String, UnitError> {
-    match relative_path(text)? {
-        name if name.contains('/') => Err(UnitError {
-            message: format!("\"{name}\" is a path, and `index` is the name of a file in every folder"),
-            help: "write \"index.html\"".into(),
-        }),
-        name => Ok(name),
-    }
-}
-
-/// A path that stays inside of its root.
-fn relative_path(text: &str) -> Result<String, UnitError> {
-    let error = |help: String| Err(UnitError { message: format!("\"{text}\" is not a file inside of `root`"), help });
-    if text.starts_with('/') {
-        return error(format!("write it from `root` on: \"{}\"", text.trim_start_matches('/')));
-    }
-    if text.is_empty() || text.contains(['\0', '\\']) || text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-        return error("write a path such as \"index.html\"".into());
-    }
-    Ok(text.into())
 }
 
 fn read_redirect(item: &Item<'_>) -> Option<Action> {

@@ -6,6 +6,7 @@
 
 mod action;
 mod expand;
+mod folder;
 mod headers;
 mod hint;
 mod item;

@@ -158,7 +158,7 @@ spa  = true
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);
-    let Action::Root { root, index, spa } = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
+    let Action::Root(Folder { root, index, spa }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
     assert_eq!((root.value.to_str(), index.as_slice()), (Some("/srv/www"), ["index.html".to_owned()].as_slice()));
     assert_eq!(spa.as_ref().map(|spa| spa.value.as_str()), Some("index.html"));
 }
@@ -199,11 +199,11 @@ fn routes_keep_the_order_of_the_file_and_what_each_does() {
         .iter()
         .filter_map(|route| match &route.action.value {
             Action::Redirect { status, .. } | Action::Respond { status, .. } => Some(status.as_u16()),
-            Action::Proxy { .. } | Action::Root { .. } => None,
+            Action::Proxy { .. } | Action::Root(_) => None,
         })
         .collect();
     assert_eq!(statuses, [308, 302, 200]);
-    assert!(matches!(&routes[5].action.value, Action::Root { spa: Some(spa), .. } if spa.value == "app.html"));
+    assert!(matches!(&routes[5].action.value, Action::Root(Folder { spa: Some(spa), .. }) if spa.value == "app.html"));
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! `root` and its options: which folder a route answers from, and how.
+
+use ::toml::de::DeValue;
+
+use super::item::Item;
+use crate::config::{Folder, Spanned, defaults};
+use crate::units::UnitError;
+
+/// The keys of a route that count only with `root`.
+pub(super) const OPTIONS: [&str; 2] = ["index", "spa"];
+
+/// Reads `root` and those of [`OPTIONS`] that the route has; `None` when the folder is wrong, which is then reported.
+pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
+    let option = |name: &str| options.iter().find(|item| item.name == name);
+    let index = match option("index") {
+        Some(index) => index.list().iter().filter_map(|entry| entry.parse(file_name)).map(|name| name.value).collect(),
+        None => vec![defaults::INDEX.to_owned()],
+    };
+    let spa = option("spa").and_then(|spa| match spa.value {
+        DeValue::Boolean(true) => Some(Spanned::new(defaults::SPA.to_owned(), spa.span)),
+        DeValue::Boolean(false) => None,
+        DeValue::String(_) => spa.parse(relative_path),
+        _ => {
+            spa.wrong_type("a boolean or the path of a file");
+            None
+        }
+    });
+    let roots = item.list();
+    if roots.is_empty() {
+        item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
+    }
+    if let Some(second) = roots.get(1) {
+        item.reader.report(
+            second.mistake("this version does not have several folders in `root` yet").label("not built yet").help("leave one folder"),
+        );
+    }
+    Some(Folder { root: roots.first()?.path()?, index, spa })
+}
+
+fn file_name(text: &str) -> Result<String, UnitError> {
+    match relative_path(text)? {
+        name if name.contains('/') => Err(UnitError {
+            message: format!("\"{name}\" is a path, and `index` is the name of a file in every folder"),
+            help: "write \"index.html\"".into(),
+        }),
+        name => Ok(name),
+    }
+}
+
+/// A path that stays inside of its root.
+fn relative_path(text: &str) -> Result<String, UnitError> {
+    let error = |help: String| Err(UnitError { message: format!("\"{text}\" is not a file inside of `root`"), help });
+    if text.starts_with('/') {
+        return error(format!("write it from `root` on: \"{}\"", text.trim_start_matches('/')));
+    }
+    if text.is_empty() || text.contains(['\0', '\\']) || text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return error("write a path such as \"index.html\"".into());
+    }
+    Ok(text.into())
+}
