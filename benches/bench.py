@@ -6,13 +6,18 @@ nginx / Transom, the median over the rounds: above 1, Transom needs less.
 """
 from __future__ import annotations
 
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("the benchmarks need Python 3.11 (Debian 12, Ubuntu 24.04) or newer, for its TOML reader")
+
 import argparse
 import datetime
+import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -41,6 +46,8 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     peers = take_part(arguments.peers)
     scenarios = scenario.chosen(arguments.scenarios)
+    if (os.cpu_count() or 1) < 2:
+        raise SystemExit("the benchmarks need two CPUs: one for the servers, one for the load")
     effort = Effort(1, 1.0, 50) if arguments.smoke else Effort(arguments.rounds, arguments.seconds)
     base = pathlib.Path(tempfile.mkdtemp(prefix="transom-bench-"))
     try:
@@ -55,7 +62,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="?", default="", help="names, comma-separated; s5 is every s5-…; none is all")
-    parser.add_argument("--rounds", type=int, default=17)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each round and server")
     parser.add_argument("--peers", default="", help="further peers: caddy,haproxy,h2o,pingora")
     parser.add_argument("--folder", type=pathlib.Path, help="where the result goes; benches/results/DATE-MACHINE")
@@ -68,6 +75,8 @@ def parse() -> argparse.Namespace:
 def take_part(further: str) -> list[peer.Peer]:
     """nginx and Transom, and who else was asked for; a missing one is an error that names its package."""
     known, names = peer.every(), ["nginx", "transom", *filter(None, further.replace(" ", ",").split(","))]
+    if os.environ.get("BASE") and "base" not in names:
+        names.append("base")
     for name in names:
         if name not in known:
             raise SystemExit(f"no peer is called {name}; there are: {', '.join(known)}")
@@ -129,7 +138,7 @@ def run(entry: scenario.Scenario, peers: list[peer.Peer], ground: Ground, how: t
     try:
         servers = rounds.start(peers, ground, entry)
         for server in servers:
-            record.config(f"{entry.name}-{server.peer.template}", server.config)
+            record.config(f"{entry.name}-{server.file.name}", server.config)
         if entry.tool == "page":
             pages(entry, servers, ground, (effort, record))
             progress.advance(planned(entry, peers, effort))
@@ -169,7 +178,7 @@ def planned(entry: scenario.Scenario, peers: list[peer.Peer], effort: Effort) ->
     """Seconds that a scenario will take, about."""
     part = sum(other.takes_part(entry) for other in peers)
     if entry.is_rate:
-        return part * (effort.rounds * effort.seconds + rounds.WARM_SECONDS)
+        return part * ((effort.rounds + min(effort.rounds, rounds.ALONE_ROUNDS_MAX)) * effort.seconds + rounds.WARM_SECONDS)
     return part * STILL_SECONDS * min(effort.rounds, still.TURNS_MAX)
 
 

@@ -81,7 +81,7 @@ def ratio_legend(drawing, others):
         drawing.text((x + 16, 44), name)
         x += 34 + text_width(name)
     drawing.line((x, 44), (x + 24, 44), "muted", 2)
-    drawing.text((x + 32, 44), "lowest to highest round")
+    drawing.text((x + 32, 44), "95 % interval")
 
 
 def ratio_axis(drawing, scale, top, bottom):
@@ -93,7 +93,7 @@ def ratio_axis(drawing, scale, top, bottom):
     drawing.text((scale(1) + 8, top - 14), "less CPU than nginx →", "muted")
     if scale(1) - left >= text_width("← more"):
         drawing.text((scale(1) - 8, top - 14), "← more", "bad", "end")
-    drawing.text((right + 14, top - 14), "median (range)", "muted")
+    drawing.text((right + 14, top - 14), "median (95 %)", "muted")
 
 
 def ratio_mark(drawing, scale, middle, shown, others):
@@ -124,7 +124,7 @@ def nines(percentile):
 
 
 def latency(scenario, others):
-    """Percentiles to the right, time up, both so that the tail is seen; a band spans the rounds."""
+    """Percentiles to the right, time up, both so that the tail is seen; a band spans the interval of the median."""
     width, height = LATENCY_SIZE
     drawing = Drawing(width, f"Latency of {scenario.title}")
     drawing.height = height

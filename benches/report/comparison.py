@@ -1,4 +1,4 @@
-"""Two results side by side: what changed from the first to the second, and whether it is more than the rounds of both scatter.
+"""Two results side by side: what changed from the first to the second, and whether it is more than chance.
 
 Only ratios are compared for load, since two runs of one machine differ by a third in absolute times.
 """
@@ -29,8 +29,8 @@ class Change:
 
     @property
     def beyond_spread(self):
-        """Whether the ranges of the two do not even touch."""
-        return self.second.lowest > self.first.highest or self.second.highest < self.first.lowest
+        """Whether the intervals of the two do not even touch."""
+        return self.second.over(self.first) or self.first.over(self.second)
 
     @property
     def better(self):

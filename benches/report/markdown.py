@@ -14,6 +14,8 @@ def summary(result, charts):
     if scenarios:
         head = [*rows.RATIO_HEAD, *(f"nginx ÷ {name}" for name in others)]
         parts += ["## CPU per request", table(head, [cells(rows.ratio_row(scenario, others)) for scenario in scenarios], {0, 1, 5})]
+    if base := rows.base_rows(result):
+        parts += ["## Against another build", table(rows.BASE_HEAD, [cells(row) for row in base], {0, 1, 3})]
     values = rows.value_rows(result)
     if values:
         head = rows.value_head(result)

@@ -26,6 +26,7 @@ def page(result, charts):
     bars = [chart for chart in charts if chart not in latencies and chart not in ratio_charts]
     parts = [f"<h1>{escape(title)}</h1>", f'<p class="muted">{escape(rows.METHOD)}</p>', tiles(result), losses(result),
              section("CPU per request", *(chart.drawing.inline() for chart in ratio_charts), ratio_table(result)),
+             section("Against another build", base_table(result)),
              section("Absolute figures", *(chart.drawing.inline() for chart in bars), value_table(result)),
              section("Under load", load_table(result)),
              section("Latency", f'<div class="grid">{"".join(chart.drawing.inline() for chart in latencies)}</div>' if latencies else ""),
@@ -60,6 +61,11 @@ def ratio_table(result):
     scenarios, others = rows.ratio_scenarios(result), rows.other_peers(result)
     head = [*rows.RATIO_HEAD, *(f"nginx ÷ {name}" for name in others)]
     return table(head, [tr(rows.ratio_row(scenario, others), {0, 1, 5}) for scenario in scenarios], {0, 1, 5}) if scenarios else ""
+
+
+def base_table(result):
+    found = rows.base_rows(result)
+    return table(rows.BASE_HEAD, [tr(row, {0, 1, 3}) for row in found], {0, 1, 3}) if found else ""
 
 
 def value_table(result):

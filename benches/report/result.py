@@ -5,12 +5,16 @@ prints nothing (`terminal.py`, `markdown.py`, `page.py`).
 """
 import csv
 import json
+import math
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
 BASELINE = "nginx"
 OURS = "transom"
+# Another build of ours in the same run.
+BASE = "base"
+CONFIDENCE = 0.95
 # At or above the first share of a core the load generator is full; below the second the server had time left.
 GENERATOR_FULL = 0.95
 SERVER_FULL = 0.9
@@ -20,15 +24,36 @@ SERVER_FULL = 0.9
 class Spread:
     """What several rounds said about one thing."""
     median: float
-    lowest: float
+    lowest: float  # of the interval of the median
     highest: float
     count: int
 
     @classmethod
     def of(cls, values):
         """The spread of the known values, `None` when there is none."""
-        known = [value for value in values if value is not None]
-        return cls(statistics.median(known), min(known), max(known), len(known)) if known else None
+        known = sorted(value for value in values if value is not None)
+        if not known:
+            return None
+        left_out = outside_interval(len(known))
+        return cls(statistics.median(known), known[left_out], known[-1 - left_out], len(known))
+
+    def over(self, other):
+        """Whether this is more than the other by more than both scatter."""
+        return self.lowest > other.highest
+
+
+def outside_interval(count):
+    """How many values at each end are outside of the interval that has the true median with `CONFIDENCE`.
+
+    A round is below the true median as often as above it, so how many of `count` are below is binomial. That holds for every distribution; up to
+    eight rounds the interval is their whole range (of five, with 94 %)."""
+    outside, probability = 0, 0.0
+    for below in range(count // 2):
+        probability += math.comb(count, below) / 2 ** count
+        if 2 * probability > 1 - CONFIDENCE:
+            break
+        outside = below
+    return outside
 
 
 @dataclass(frozen=True)
@@ -103,11 +128,11 @@ class Scenario:
     peers: dict[str, Peer] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
 
-    def ratio(self, peer=OURS):
-        """CPU per request of nginx over that of the peer, round by round: above 1 the peer needs less."""
-        if BASELINE not in self.peers or peer not in self.peers or peer == BASELINE:
+    def ratio(self, peer=OURS, to=BASELINE):
+        """CPU per request of nginx (or of the peer `to`) over that of the peer, round by round: above 1 the peer needs less."""
+        if to not in self.peers or peer not in self.peers or peer == to:
             return None
-        baseline = {round.number: round.cpu_us for round in self.peers[BASELINE].rounds}
+        baseline = {round.number: round.cpu_us for round in self.peers[to].rounds}
         pairs = [(baseline.get(round.number), round.cpu_us) for round in self.peers[peer].rounds]
         return Spread.of([theirs / ours for theirs, ours in pairs if theirs and ours])
 

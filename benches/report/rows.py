@@ -5,7 +5,7 @@ It knows no colours and no markup; a cell carries a tone and each output decides
 from dataclasses import dataclass
 
 from . import figure, verdict
-from .result import BASELINE, OURS, in_order
+from .result import BASE, BASELINE, OURS, in_order
 
 GOOD, BAD, PLAIN = "good", "bad", "plain"
 LOAD_HEAD = ("peer", "CPU µs", "req/s", "p50", "p99", "p99.9", "errors", "memory", "nginx ÷ peer", "verdict")
@@ -86,6 +86,21 @@ def value_rows(result):
     return table
 
 
+BASE_HEAD = ("", "scenario", "base ÷ Transom", "judgement")
+
+
+def base_rows(result):
+    """One row a scenario in which another build of ours took part: which of the two needs less CPU a request, where that is certain."""
+    found = [(scenario, scenario.ratio(OURS, BASE)) for scenario in result.scenarios]
+    return [[Cell(scenario.name), Cell(scenario.title), Cell(figure.spread(ratio, figure.ratio)), base_judgement(ratio)] for scenario, ratio in found if ratio]
+
+
+def base_judgement(ratio):
+    if ratio.lowest > 1:
+        return Cell("less CPU than the base", GOOD)
+    return Cell("more CPU than the base", BAD) if ratio.highest < 1 else Cell("no difference that is certain")
+
+
 def ratio_scenarios(result):
     return [scenario for scenario in result.scenarios if scenario.unit == "ratio"]
 
@@ -106,7 +121,7 @@ def facts(run):
             ("rounds", f"{run.get('rounds', '?')} of {run.get('seconds', '?')} s")]
 
 
-METHOD = ("Every server has one worker on CPU 0 and the load comes from CPU 1; the servers are warmed and then measured in turns, round by round. "
-          "A ratio is nginx's CPU time per completed request over the peer's in the same round, the median of the rounds, with the lowest and the "
-          "highest in parentheses: above 1 the peer needs less. Requests per second and times are medians too, and where a row says "
+METHOD = ("Every server has one worker on CPU 0 and the load comes from CPU 1; the servers are warmed and then loaded in turns of 20 ms, round by round. "
+          "A ratio is nginx's CPU time per completed request over the peer's in the same round, the median of the rounds, with its 95 % interval "
+          "in parentheses: above 1 the peer needs less. Requests per second and times are medians of runs alone, and where a row says "
           "generator-bound the load generator was full before the server was, so its requests per second understate it.")

@@ -38,6 +38,8 @@ def table(result, stream):
             stream.write(line(row, widths, paint, left={0, 9}) + "\n")
         if not found:
             stream.write("  not measured\n")
+    if base := rows.base_rows(result):
+        write_aligned([plain(rows.BASE_HEAD), *base], stream, paint)
     values = rows.value_rows(result)
     if values:
         write_aligned([plain(rows.value_head(result)), *values], stream, paint)

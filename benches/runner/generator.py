@@ -1,11 +1,14 @@
 """Load: wrk, h2load, and our own client (benches/client), each run on the load CPU and brought to one form."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,6 +22,8 @@ PERCENTILES = (50, 75, 90, 95, 99, 99.9, 99.99)
 H2_STREAMS = 10
 SLACK_SECONDS = 30
 SAMPLE_SECONDS = 0.01
+# Long against the work of one request and of a switch, short against the changes of a machine.
+SLICE_SECONDS = 0.02
 
 
 @dataclasses.dataclass
@@ -63,45 +68,104 @@ def holds(scenario: Scenario) -> bool:
     return scenario.tool == "load websocket"
 
 
-def run(scenario: Scenario, server: Server, seconds: float, requests: int) -> Outcome:
-    """Loads `server` for `seconds`; memory is looked at while it runs."""
+class Load:
+    """One run of the scenario's tool against one server, from its start to what it saw."""
+
+    def __init__(self, scenario: Scenario, server: Server, seconds: float, requests: int, folder: pathlib.Path):
+        self.scenario, self.server, self.said = scenario, server, tempfile.TemporaryFile("w+")
+        self.log = folder / f"{server.peer.name}.log"
+        words = command(scenario, server, seconds, requests, self.log) + (["--hold"] if holds(scenario) else [])
+        self.process = processes.start(processes.LOAD_CPU, words, stdin=subprocess.PIPE, stdout=self.said, stderr=subprocess.STDOUT)
+        self.deadline = time.monotonic() + seconds + SLACK_SECONDS
+        if holds(scenario):
+            site.wait_for(lambda: lines(self.said) > 0, self.process, SLACK_SECONDS)
+
+    def begin(self) -> None:
+        """Lets a client that has opened its connections go on."""
+        if holds(self.scenario):
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+
+    def is_done(self) -> bool:
+        """True when it has said what it saw; an error when it never does."""
+        if time.monotonic() > self.deadline:
+            raise SystemExit(f"{self.scenario.name}: the load on {self.server.peer.name} does not end")
+        return self.process.poll() is not None or (holds(self.scenario) and lines(self.said) > 1)
+
+    def pause(self) -> None:
+        """Stops it where it is."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Ends a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+
+    def outcome(self) -> Outcome:
+        """What it saw; the tool is gone afterwards."""
+        self.process.stdin.close()
+        self.process.wait(SLACK_SECONDS)
+        processes.stop(self.process)
+        self.said.seek(0)
+        text = self.said.read()
+        self.said.close()
+        if self.process.returncode:
+            raise SystemExit(f"{self.scenario.name}: {' '.join(self.process.args)} ended with {self.process.returncode}:\n{text[-2000:]}")
+        return parse(self.scenario, text, self.log)
+
+
+@contextlib.contextmanager
+def scratch():
+    """A folder in memory for what tools read and write beside."""
     with tempfile.TemporaryDirectory(prefix="transom-load-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        extra = pathlib.Path(folder) / "extra"
-        words = command(scenario, server, seconds, requests, extra)
-        costs = watched(scenario, server, words + (["--hold"] if holds(scenario) else []), seconds)
-        outcome = parse(scenario, costs.pop("text"), extra)
-    return dataclasses.replace(outcome, **costs)
+        yield pathlib.Path(folder)
 
 
-def watched(scenario: Scenario, server: Server, words: list[str], seconds: float) -> dict:
-    """Runs the tool to its end; what it said, what it and the server cost meanwhile, and the server's memory half-way."""
-    with tempfile.TemporaryFile("w+") as said:
-        started = os.times()
-        process = processes.start(processes.LOAD_CPU, words, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT)
-        if holds(scenario):
-            site.wait_for(lambda: lines(said) > 0, process, SLACK_SECONDS)
-        end = time.monotonic() + seconds + SLACK_SECONDS
+def run(scenario: Scenario, server: Server, seconds: float) -> Outcome:
+    """Loads `server` alone for `seconds`: what latencies, requests per second and memory are taken from."""
+    with scratch() as folder:
+        started, load = os.times(), Load(scenario, server, seconds, 0, folder)
         before, half, pss = kernel.on_cpu_ns(server.pid), time.monotonic() + seconds / 2, 0
-        if holds(scenario):
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-        while process.poll() is None and not (holds(scenario) and lines(said) > 1):
-            if time.monotonic() > end:
-                raise SystemExit(f"{scenario.name}: the load on {server.peer.name} does not end")
+        load.begin()
+        while not load.is_done():
             if not pss and time.monotonic() > half:
                 pss = kernel.pss_kib(server.process.pid)
             time.sleep(SAMPLE_SECONDS)
         after = kernel.on_cpu_ns(server.pid)
-        process.stdin.close()
-        process.wait(SLACK_SECONDS)
-        ended = os.times()
-        processes.stop(process)
-        said.seek(0)
-        text = said.read()
-    if process.returncode:
-        raise SystemExit(f"{scenario.name}: {' '.join(process.args)} ended with {process.returncode}:\n{text[-2000:]}")
+        outcome, ended = load.outcome(), os.times()
     cost = ended.children_user - started.children_user + ended.children_system - started.children_system
-    return {"text": text, "cpu_seconds": cost, "server_cpu_ns": after - before, "pss_kib": pss}
+    return dataclasses.replace(outcome, cpu_seconds=cost, server_cpu_ns=after - before, pss_kib=pss)
+
+
+def run_in_slices(scenario: Scenario, servers: list[Server], seconds: float, requests: int) -> list[Outcome]:
+    """Loads all servers in short slices, A B B A, for `seconds` each: what CPU time per request is taken from.
+
+    A virtual machine changes its speed from one second to the next; within two slices it hardly does. The tools all run from the beginning, and all
+    but one of them are stopped: their latencies mean nothing."""
+    with scratch() as folder:
+        before = [kernel.on_cpu_ns(server.pid) for server in servers]
+        loads = [Load(scenario, server, seconds * len(servers), requests, folder) for server in servers]
+        if holds(scenario):
+            before = [kernel.on_cpu_ns(server.pid) for server in servers]
+        for load in loads:
+            load.pause()
+        for load in loads:
+            load.begin()
+        turns = itertools.cycle([*loads, *reversed(loads)])
+        while not all(load.is_done() for load in loads):
+            load = next(turns)
+            if not load.is_done():
+                load.go_on()
+                time.sleep(SLICE_SECONDS)
+                load.pause()
+        after = [kernel.on_cpu_ns(server.pid) for server in servers]
+        for load in loads:
+            load.go_on()
+        outcomes = [load.outcome() for load in loads]
+    return [dataclasses.replace(outcome, server_cpu_ns=ended - began) for outcome, began, ended in zip(outcomes, before, after)]
 
 
 def lines(said) -> int:

@@ -74,9 +74,10 @@ class Server:
         self.ports = free_port(), free_port()
         self.port = self.ports[1] if scenario.tls else self.ports[0]
         self.config = peer.config(folder, self.ports, scenario)
+        self.file = file = folder / f"{peer.name}-{peer.template}"
         if peer.template:
-            (folder / peer.template).write_text(self.config)
-        places = {"@BINARY@": peer.program() or peer.name, "@FOLDER@": str(folder),
+            file.write_text(self.config)
+        places = {"@BINARY@": peer.program() or peer.name, "@FOLDER@": str(folder), "@CONFIG@": str(file),
                   "@PLAIN@": str(self.ports[0]), "@TLS@": str(self.ports[1])}
         command = [filled(word, places) for word in peer.command]
         self.output = folder / f"{peer.name}.out"

@@ -26,6 +26,8 @@ def stop(process: subprocess.Popen) -> None:
     """Ends a process and its group; waits for it."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
+        # One that is paused would not hear it.
+        process.send_signal(signal.SIGCONT)
         try:
             process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:

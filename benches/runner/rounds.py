@@ -1,10 +1,11 @@
-"""A scenario of load: all peers are started together, compared, warmed, and then loaded in turns, A B B A."""
+"""A scenario of load: all peers are started together, compared, warmed, and then loaded: in slices for the CPU, alone for the latencies."""
 from __future__ import annotations
 
 import dataclasses
 import statistics
 
 from . import generator, kernel, verify
+from .generator import Outcome
 from .peer import Peer, Server
 from .progress import Progress
 from .record import Record
@@ -12,6 +13,8 @@ from .scenario import Scenario
 from .site import Ground
 
 WARM_SECONDS = 1.0
+# Rounds after which latencies, requests per second and memory are not measured any more.
+ALONE_ROUNDS_MAX = 5
 # The load CPU is full and the server's is not: more load would have been served.
 BOUND_SHARE, FREE_SHARE = 0.95, 0.9
 PERCENT_COLUMNS = {"50": "p50_us", "90": "p90_us", "99": "p99_us", "99.9": "p999_us"}
@@ -21,7 +24,7 @@ PERCENT_COLUMNS = {"50": "p50_us", "90": "p90_us", "99": "p99_us", "99.9": "p999
 class Effort:
     """How much is measured. `requests` above zero is the smoke test: a few requests, no verdict."""
 
-    rounds: int = 17
+    rounds: int = 9
     seconds: float = 1.0
     requests: int = 0
 
@@ -35,42 +38,66 @@ def run(scenario: Scenario, servers: list[Server], ground: Ground, effort: Effor
     """Measures a scenario of load on running, compared servers."""
     if not effort.requests:
         for server in servers:
-            generator.run(scenario, server, WARM_SECONDS, 0)
+            generator.run(scenario, server, WARM_SECONDS)
         progress.advance(WARM_SECONDS * len(servers))
-    bound = {server.peer.name: [] for server in servers}
+    shares: dict[str, list[tuple[float, float]]] = {server.peer.name: [] for server in servers}
     for turn in range(1, effort.rounds + 1):
-        # A B, B A, A B: a machine that slowly speeds up or slows down favours neither.
-        for server in servers if turn % 2 else reversed(servers):
-            progress.show(f"{scenario.name}: round {turn} of {effort.rounds}, {server.peer.name}")
-            shares = one(scenario, server, ground, (turn, effort), record)
-            bound[server.peer.name].append(shares)
-            progress.advance(effort.seconds)
-    for name, shares in bound.items() if not effort.requests else ():
-        load, served = statistics.median(share[0] for share in shares), statistics.median(share[1] for share in shares)
-        if load >= BOUND_SHARE and served < FREE_SHARE:
-            record.note(f"{scenario.name}: the load generator was the bottleneck against {name} (its CPU {min(load, 1):.0%}, the server's {served:.0%}): "
-                        "requests per second and latencies are the generator's, CPU per request is the server's.")
+        progress.show(f"{scenario.name}: round {turn} of {effort.rounds}")
+        order = servers if turn % 2 else servers[::-1]
+        outcomes = generator.run_in_slices(scenario, order, effort.seconds, effort.requests)
+        progress.advance(effort.seconds * len(servers))
+        for server, outcome in zip(order, outcomes):
+            alone = outcome if effort.requests else None
+            if not effort.requests and turn <= ALONE_ROUNDS_MAX:
+                progress.show(f"{scenario.name}: latencies of {server.peer.name}")
+                alone = measured_alone(scenario, server, ground, effort, shares[server.peer.name])
+                progress.advance(effort.seconds)
+            keep(scenario, server, turn, (outcome, alone), record)
+    for name, found in shares.items():
+        note_bottleneck(scenario, name, found, record)
 
 
-def one(scenario: Scenario, server: Server, ground: Ground, turn: tuple[int, Effort], record: Record) -> tuple[float, float]:
-    """One round of one server; gives the CPU shares of the load's core and of the server."""
-    number, effort = turn
+def measured_alone(scenario: Scenario, server: Server, ground: Ground, effort: Effort, shares: list[tuple[float, float]]) -> Outcome:
+    """A server under load by itself; `shares` gets those of the load's core and of the server's."""
     api = kernel.on_cpu_ns(ground.api.pid)
-    outcome = generator.run(scenario, server, effort.seconds, effort.requests)
-    cpu_ns = outcome.server_cpu_ns
+    outcome = generator.run(scenario, server, effort.seconds)
     api_seconds = (kernel.on_cpu_ns(ground.api.pid) - api) / 1e9
-    load_share = (outcome.cpu_seconds + api_seconds) / outcome.seconds if outcome.seconds else 0
-    server_share = cpu_ns / 1e9 / outcome.seconds if outcome.seconds else 0
-    name = server.peer.name
-    record.row("rounds", scenario=scenario.name, peer=name, round=number, seconds=round(outcome.seconds, 3), completed=outcome.completed, errors=outcome.errors,
-               cpu_ns=cpu_ns, per_second=round(outcome.completed / outcome.seconds, 1) if outcome.seconds else 0, generator_cpu=round(min(load_share, 1.0), 3),
-               server_cpu=round(min(server_share, 1.0), 3), pss_kib=outcome.pss_kib or kernel.pss_kib(server.process.pid),
-               **{column: outcome.latency_us.get(point, "") for point, column in PERCENT_COLUMNS.items()})
-    for point, microseconds in outcome.latency_us.items():
-        record.row("latency", scenario=scenario.name, peer=name, round=number, percentile=point, us=microseconds)
-    for kind, count in outcome.error_kinds.items():
-        record.note(f"{scenario.name}, {name}: {count} × {kind}")
-    return load_share, server_share
+    shares.append(((outcome.cpu_seconds + api_seconds) / outcome.seconds, outcome.server_cpu_ns / 1e9 / outcome.seconds))
+    return dataclasses.replace(outcome, cpu_seconds=outcome.cpu_seconds + api_seconds)
+
+
+def keep(scenario: Scenario, server: Server, turn: int, outcomes: tuple[Outcome, Outcome | None], record: Record) -> None:
+    """One row: CPU and requests from the slices, the rest from the run alone, where there was one."""
+    sliced, alone = outcomes
+    name, cells = server.peer.name, {}
+    if alone:
+        cells = {column: alone.latency_us.get(point, "") for point, column in PERCENT_COLUMNS.items()}
+        if alone.seconds:
+            cells |= {"per_second": round(alone.completed / alone.seconds, 1), "generator_cpu": share(alone.cpu_seconds, alone.seconds),
+                      "server_cpu": share(alone.server_cpu_ns / 1e9, alone.seconds)}
+        for point, microseconds in alone.latency_us.items():
+            record.row("latency", scenario=scenario.name, peer=name, round=turn, percentile=point, us=microseconds)
+    errors = sliced.errors + (alone.errors if alone and alone is not sliced else 0)
+    record.row("rounds", scenario=scenario.name, peer=name, round=turn, seconds=round(sliced.seconds, 3), completed=sliced.completed, errors=errors,
+               cpu_ns=sliced.server_cpu_ns, pss_kib=alone.pss_kib if alone and alone.pss_kib else kernel.pss_kib(server.process.pid), **cells)
+    for outcome in (sliced, alone):
+        for kind, count in outcome.error_kinds.items() if outcome else ():
+            record.note(f"{scenario.name}, {name}: {count} × {kind}")
+
+
+def share(used: float, seconds: float) -> float:
+    """Of one core."""
+    return round(min(used / seconds, 1.0), 3)
+
+
+def note_bottleneck(scenario: Scenario, name: str, shares: list[tuple[float, float]], record: Record) -> None:
+    """Says so where the load generator was full before the server was."""
+    if not shares:
+        return
+    load, served = statistics.median(share[0] for share in shares), statistics.median(share[1] for share in shares)
+    if load >= BOUND_SHARE and served < FREE_SHARE:
+        record.note(f"{scenario.name}: the load generator was the bottleneck against {name} (its CPU {min(load, 1):.0%}, the server's {served:.0%}): "
+                    "requests per second and latencies are the generator's, CPU per request is the server's.")
 
 
 def check(scenario: Scenario, servers: list[Server], record: Record) -> list[Server]:

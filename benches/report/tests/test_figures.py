@@ -32,6 +32,11 @@ class Verdicts(unittest.TestCase):
         self.assertAlmostEqual(ratio.lowest, 1.45, 3)
         self.assertAlmostEqual(ratio.highest, 1.62, 3)
 
+    def test_the_interval_of_a_median_leaves_out_as_many_rounds_as_95_percent_allow(self):
+        # From the table of the binomial distribution: 1 - 2 P(X <= 1 of 9) = 96.1 %, 1 - 2 P(X <= 2 of 12) = 96.1 %, 1 - 2 P(X <= 4 of 17) = 95.1 %.
+        self.assertEqual([result.outside_interval(count) for count in (1, 2, 5, 8, 9, 12, 17, 25)], [0, 0, 0, 0, 1, 2, 4, 7])
+        self.assertEqual(result.Spread.of([9, 1, 2, 3, 4, 5, 6, 7, 8]), result.Spread(5, 2, 8, 9))
+
     def test_a_round_that_one_peer_missed_has_no_ratio(self):
         lines = (self.folder / "rounds.csv").read_text().splitlines()
         (self.folder / "rounds.csv").write_text("\n".join(line for line in lines if not line.startswith("s1,nginx,2,")))

@@ -122,6 +122,28 @@ class Printed(Folder):
         self.assertRegex(stream.getvalue(), r"caddy +36\.0 ")
 
 
+class AgainstAnotherBuild(Folder):
+    def rounds(self, scale):
+        """Adds a base build that needs `scale` times the CPU of ours."""
+        lines = (self.folder / "rounds.csv").read_text().splitlines()
+        for line in [line.split(",") for line in lines if line.startswith("s2,transom,")]:
+            line[1], line[6] = "base", str(float(line[6]) * scale)
+            lines.append(",".join(line))
+        (self.folder / "rounds.csv").write_text("\n".join(lines) + "\n")
+
+    def test_a_build_that_needs_more_than_the_base_is_told(self):
+        self.rounds(0.9)
+        stream = io.StringIO()
+        report.table(self.folder, stream)
+        self.assertRegex(stream.getvalue(), r"s2 .* 0\.90 .*more CPU than the base")
+
+    def test_builds_that_are_alike_are_called_alike(self):
+        self.rounds(1.0)
+        report.write(self.folder)
+        for name in ("summary.md", "index.html"):
+            self.assertIn("no difference that is certain", (self.folder / name).read_text())
+
+
 class Compared(Folder):
     def test_a_change_counts_only_beyond_the_spread_of_both(self):
         second = sample.make(self.root / "second", 1.15)
