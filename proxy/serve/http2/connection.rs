@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
@@ -13,7 +13,7 @@ use http::{Request, StatusCode};
 use tokio::time::Instant;
 
 use super::body::Http2Body;
-use super::coalesce::Coalesce;
+use super::coalesce::{Coalesce, Flusher};
 use super::head;
 use super::respond::Http2Responder;
 use crate::http::request::{Known, Method, RequestHead};
@@ -44,10 +44,11 @@ pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, w
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
         .max_header_list_size(header_list_bytes(worker));
-    let handshake = builder.handshake::<_, Bytes>(Coalesce::new(stream));
+    let (stream, flusher) = Coalesce::new(stream);
+    let handshake = builder.handshake::<_, Bytes>(stream);
     let result = if timeouts.header.is_zero() { Ok(handshake.await) } else { tokio::time::timeout(timeouts.header, handshake).await };
     match result {
-        Ok(Ok(connection)) => take_streams(connection, &Rc::new(client.clone()), worker).await,
+        Ok(Ok(connection)) => take_streams(connection, &flusher, &Rc::new(client.clone()), worker).await,
         Ok(Err(error)) => tracing::debug!(%error, "HTTP/2 preface failed"),
         Err(_) => tracing::debug!("no HTTP/2 preface within timeouts.header"),
     }
@@ -59,7 +60,12 @@ fn header_list_bytes(worker: &Worker) -> u32 {
 }
 
 /// Drives the connection. Everything that its streams send goes out here.
-async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStream<S>>, Bytes>, client: &Rc<Client>, worker: &Rc<Worker>) {
+async fn take_streams<S: Transport>(
+    mut connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
+    flusher: &Flusher<TlsStream<S>>,
+    client: &Rc<Client>,
+    worker: &Rc<Worker>,
+) {
     let timeouts = worker.live().plan().timeouts;
     let open = Rc::new(Cell::new(0_usize));
     let mut idle = Deadline::default();
@@ -67,7 +73,7 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
     let mut draining = pin!(worker.draining.cancelled());
     let mut closing = Closing::No;
     let mut was_busy = false;
-    poll_fn(|cx| {
+    let mut step = |cx: &mut Context<'_>| {
         loop {
             match connection.poll_accept(cx) {
                 // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
@@ -120,6 +126,17 @@ async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStrea
                 }
                 Closing::AtOnce => return Poll::Ready(()),
             }
+        }
+    };
+    poll_fn(|cx| {
+        let ended = step(cx);
+        // What all streams had to say goes out at once. A client that does not take it is not waited for here: it is woken when it does.
+        match flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "HTTP/2 connection failed");
+                Poll::Ready(())
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => ended,
         }
     })
     .await;
