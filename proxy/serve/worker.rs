@@ -38,6 +38,7 @@ pub(crate) struct Worker {
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
     pub(crate) vectors: Pool<Vec<u8>>,
+    pub(crate) heads: Pool<RequestHead>,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -65,6 +66,7 @@ impl Worker {
             buffers: Pool::default(),
             inbounds: Pool::default(),
             vectors: Pool::default(),
+            heads: Pool::default(),
         })
     }
 

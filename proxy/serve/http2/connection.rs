@@ -16,7 +16,7 @@ use super::body::Http2Body;
 use super::coalesce::{Coalesce, Flusher};
 use super::head;
 use super::respond::Http2Responder;
-use crate::http::request::{Known, Method, RequestHead};
+use crate::http::request::{Known, Method};
 use crate::serve::client::Client;
 use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
@@ -33,6 +33,11 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Data that waits in one stream for the client's window.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A head that is larger is not kept for the next request.
+const HEAD_BYTES_KEPT_MAX: u64 = 4 * 1024;
+/// Streams of one connection that are answered before other connections have a turn.
+const ANSWERS_PER_TURN_MAX: usize = 64;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
@@ -74,6 +79,7 @@ async fn take_streams<S: Transport>(
     let mut closing = Closing::No;
     let mut was_busy = false;
     let mut step = |cx: &mut Context<'_>| {
+        let mut answered = 0;
         loop {
             match connection.poll_accept(cx) {
                 // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
@@ -82,10 +88,20 @@ async fn take_streams<S: Transport>(
                     continue;
                 }
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    let stream = StreamGuard::new(&open);
-                    tokio::task::spawn_local(answer(request, respond, Rc::clone(client), Rc::clone(worker), stream));
                     was_busy = true;
-                    continue;
+                    let stream = StreamGuard::new(&open);
+                    let mut answer = Box::pin(answer(request, respond, Rc::clone(client), Rc::clone(worker), stream));
+                    // Most answers are at hand: they are given here, and only those that have to wait for something get a task.
+                    if answer.as_mut().poll(cx).is_pending() {
+                        tokio::task::spawn_local(answer);
+                    }
+                    answered += 1;
+                    if answered < ANSWERS_PER_TURN_MAX {
+                        continue;
+                    }
+                    // Other connections have a turn too.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 Poll::Ready(Some(Err(error))) => {
                     tracing::debug!(%error, "HTTP/2 connection failed");
@@ -176,7 +192,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let _open = OpenGuard::new(&worker);
     let live = worker.live();
     let plan = live.plan();
-    let mut head = RequestHead::default();
+    let mut head = worker.heads.take();
     let refusal = head::read(&request, &mut head, &plan.limits).err();
     let content_length =
         head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
@@ -199,8 +215,13 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     entry.write(&Tally { sent, cause, upstream, request_bytes });
     if sent.is_complete {
         tokio::select! {
+            biased;
             () = exchange.body.linger(LINGER_MAX) => {}
             () = worker.draining.cancelled() => {}
         }
+    }
+    drop(exchange);
+    if head.byte_count() <= HEAD_BYTES_KEPT_MAX {
+        worker.heads.give(head);
     }
 }
