@@ -17,6 +17,9 @@ const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// A write above this is not worth a copy.
 const SMALL_BYTES_MAX: usize = 4 * 1024;
 
+/// Slices that are written at once: what was gathered, and the head and the payload of a frame. What is above is left for the next write.
+const SLICES_MAX: usize = 4;
+
 /// Gathers small writes; what the `h2` crate writes to.
 pub(super) struct Coalesce<S>(Rc<RefCell<Gathering<S>>>);
 
@@ -59,8 +62,7 @@ impl<S: AsyncWrite + Unpin> Gathering<S> {
                 bytes => self.written += bytes,
             }
         }
-        // Freed, not kept: an idle connection has no use for it.
-        self.gathered = Vec::new();
+        self.gathered.clear();
         self.written = 0;
         Poll::Ready(Ok(()))
     }
@@ -70,6 +72,8 @@ impl<S: AsyncWrite + Unpin> Gathering<S> {
             ready!(self.poll_drain(cx))?;
             ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
             self.is_dirty = false;
+            // Freed, not kept: an idle connection has no use for it.
+            self.gathered = Vec::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -77,11 +81,11 @@ impl<S: AsyncWrite + Unpin> Gathering<S> {
     fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let total = bufs.iter().map(|slice| slice.len()).sum();
         self.is_dirty = true;
-        if !self.fits(total) {
-            ready!(self.poll_drain(cx))?;
+        if total > SMALL_BYTES_MAX {
+            return self.poll_write_through(cx, bufs);
         }
         if !self.fits(total) {
-            return Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+            ready!(self.poll_drain(cx))?;
         }
         if self.gathered.capacity() == 0 {
             self.gathered.reserve_exact(GATHERED_BYTES_MAX);
@@ -90,8 +94,30 @@ impl<S: AsyncWrite + Unpin> Gathering<S> {
         Poll::Ready(Ok(total))
     }
 
+    /// Writes what was gathered and then these, as one: the head of an answer shares a record with the beginning of its body.
+    fn poll_write_through(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            let rest = self.gathered.get(self.written..).unwrap_or_default();
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let all = std::iter::once(rest).chain(bufs.iter().map(|slice| &**slice));
+            for (slot, slice) in slices.iter_mut().zip(all) {
+                *slot = IoSlice::new(slice);
+            }
+            let rest_bytes = rest.len();
+            match ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, &slices))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes if bytes > rest_bytes => {
+                    self.gathered.clear();
+                    self.written = 0;
+                    return Poll::Ready(Ok(bytes - rest_bytes));
+                }
+                bytes => self.written += bytes,
+            }
+        }
+    }
+
     fn fits(&self, bytes: usize) -> bool {
-        bytes <= SMALL_BYTES_MAX && self.gathered.len() + bytes <= GATHERED_BYTES_MAX
+        self.gathered.len() + bytes <= GATHERED_BYTES_MAX
     }
 }
 
@@ -153,6 +179,24 @@ mod tests {
         poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
         let bytes = far.read(&mut seen).await.unwrap();
         assert_eq!(seen.get(..bytes), Some(&b"one two three"[..]));
+    }
+
+    #[tokio::test]
+    async fn what_the_stream_below_takes_in_crumbs_arrives_whole_and_in_order() {
+        let (near, mut far) = duplex(7);
+        let (mut stream, flusher) = Coalesce::new(near);
+        let said: Vec<u8> = (0..5 * SMALL_BYTES_MAX).map(|at| (at % 251) as u8).collect();
+        let send = async {
+            poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
+            let (small, large) = said.split_at(SMALL_BYTES_MAX);
+            stream.write_all(small).await.unwrap();
+            stream.write_all(large).await.unwrap();
+            stream.shutdown().await.unwrap();
+        };
+        let mut seen = Vec::new();
+        let (_, read) = tokio::join!(send, far.read_to_end(&mut seen));
+        read.unwrap();
+        assert!(seen == said, "{} of {} bytes", seen.len(), said.len());
     }
 
     #[tokio::test]
