@@ -27,6 +27,7 @@ mod hold;
 mod http2;
 mod limits;
 mod listeners;
+mod parity;
 mod processes;
 mod real_clients;
 mod static_files;
