@@ -14,7 +14,7 @@ use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 use super::progress::Progress;
-use super::reader::Reader;
+use super::reader::{Reader, Scratch};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
@@ -63,11 +63,12 @@ type Read = Option<io::Result<ReadFile>>;
 /// Reads all files, on all cores: first how long they are, which decides what stays on disk, then what is in them.
 fn read_all(root: &Path, files: &[WalkedFile], options: &Options<'_>) -> (Reader, Vec<Read>) {
     let lengths = parallel::map(files, |(): &mut (), file| file.path.symlink_metadata().map_or(0, |metadata| metadata.len()));
-    let memory_file_bytes_max = options.storage.memory_file_bytes_max(lengths.into_iter(), options.memory_file_bytes_max);
-    let reader = Reader::new(options.storage, memory_file_bytes_max);
+    let homes = options.storage.homes(&lengths, options.memory_file_bytes_max);
+    let files: Vec<_> = files.iter().zip(homes).collect();
+    let reader = Reader::new(options.storage, options.memory_file_bytes_max);
     let progress = Progress::new(root, files.len());
-    let reads = parallel::map(files, |scratch: &mut Vec<u8>, file| {
-        let read = reader.read(&file.path, scratch);
+    let reads = parallel::map(&files, |scratch: &mut Scratch, &(file, home)| {
+        let read = reader.read(&file.path, home, scratch);
         progress.step();
         Some(read)
     });

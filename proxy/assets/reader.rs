@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,17 +15,26 @@ use rustix::io::Errno;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::content::{Content, ReadFile};
-use super::storage::{Delivery, SENDFILE_BYTES_MIN, Storage};
+use super::storage::{Delivery, Home, SENDFILE_BYTES_MIN, Storage};
 use super::stored::{self, Identity, Shelf, Stored};
 
 /// How much of a file is read at once when it stays on disk.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Memory that one thread reads into, file after file.
+#[derive(Default)]
+pub(super) struct Scratch {
+    bytes: Vec<u8>,
+    /// [`CHUNK_BYTES`] once it is used.
+    chunk: Vec<u8>,
+    hasher: Box<Xxh3>,
+}
+
 /// Reads files, from several threads at once.
 #[derive(Debug)]
 pub(super) struct Reader {
     storage: Storage,
-    /// Larger files stay on disk.
+    /// A file that has grown beyond it since it was looked at stays on disk.
     memory_file_bytes_max: u64,
     shelf: Option<Shelf>,
     kept: Mutex<HashMap<u128, Content>>,
@@ -53,11 +61,11 @@ impl Reader {
         self.shelf.as_ref().map_or(Ok(()), Shelf::seal)
     }
 
-    /// Reads the file at `path`, whose last part must not be a symbolic link. `scratch` is memory that is used again.
+    /// Reads the file at `path`, whose last part must not be a symbolic link.
     ///
     /// The walk found a file there; what is there now decides. So the file is opened without following a link and without
     /// waiting for the other end of a FIFO, and looked at again.
-    pub(super) fn read(&self, path: &Path, scratch: &mut Vec<u8>) -> io::Result<ReadFile> {
+    pub(super) fn read(&self, path: &Path, home: Home, scratch: &mut Scratch) -> io::Result<ReadFile> {
         let mut file = stored::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -65,15 +73,16 @@ impl Reader {
         }
         let modified = metadata.modified().ok();
         match usize::try_from(metadata.len()) {
-            Ok(length) if metadata.len() <= self.memory_file_bytes_max => {
-                scratch.clear();
-                read_to_memory(&file, length, scratch)?;
-                let (hash, is_utf8) = (xxhash_rust::xxh3::xxh3_128(scratch), std::str::from_utf8(scratch).is_ok());
-                Ok(ReadFile { content: self.keep(hash, scratch), hash, is_utf8, modified })
+            Ok(length) if home == Home::Memory && metadata.len() <= self.memory_file_bytes_max => {
+                let bytes = &mut scratch.bytes;
+                bytes.clear();
+                read_to_memory(&file, length, bytes)?;
+                let (hash, is_utf8) = (xxhash_rust::xxh3::xxh3_128(bytes), std::str::from_utf8(bytes).is_ok());
+                Ok(ReadFile { content: self.keep(hash, bytes), hash, is_utf8, modified })
             }
             Ok(_) | Err(_) => {
-                let scan = Scan::of(&mut file)?;
-                let hash = scan.hasher.digest128();
+                let scan = Scan::of(&mut file, scratch)?;
+                let hash = scratch.hasher.digest128();
                 // As it was before it was read: a change meanwhile makes it another file too.
                 let content = self.keep_on_disk(hash, file, (path, Identity::of(&metadata), scan.length));
                 Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified })
@@ -112,11 +121,10 @@ impl Reader {
     }
 
     fn keep_on_disk(&self, hash: u128, file: File, (path, identity, length): (&Path, Identity, u64)) -> Content {
-        let twin = self.kept().get(&hash).cloned();
-        if let Some(Content::Stored(twin)) = &twin
-            && twin.length() == length
-            && twin.is_on_disk()
-            && is_same(twin, &file)
+        let mut kept = self.kept();
+        // Of equal files on disk one may change and the other not: only names of one and the same file share a descriptor.
+        if let Some(Content::Stored(twin)) = kept.get(&hash)
+            && twin.is_file(&identity)
         {
             return Content::Stored(Arc::clone(twin));
         }
@@ -127,24 +135,9 @@ impl Reader {
             Stored::closed(path, identity, length)
         };
         let content = Content::Stored(Arc::new(stored));
-        self.kept().insert(hash, content.clone());
+        kept.insert(hash, content.clone());
         content
     }
-}
-
-/// Whether a file has the bytes of a content, whose length it has.
-fn is_same(stored: &Stored, file: &File) -> bool {
-    let (mut one, mut other) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
-    let mut offset = 0;
-    while offset < stored.length() {
-        let length = CHUNK_BYTES.min(usize::try_from(stored.length() - offset).unwrap_or(CHUNK_BYTES));
-        let (one, other) = (&mut one[..length], &mut other[..length]);
-        if stored.read_exact_at(one, offset).is_err() || file.read_exact_at(other, offset).is_err() || one != other {
-            return false;
-        }
-        offset += length as u64;
-    }
-    true
 }
 
 /// Reads up to `length` bytes: what a file grew by meanwhile is left for the next load.
@@ -174,14 +167,16 @@ fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 /// What one pass over a file tells, without keeping it.
 struct Scan {
     length: u64,
-    hasher: Box<Xxh3>,
     is_utf8: bool,
 }
 
 impl Scan {
-    fn of(file: &mut File) -> io::Result<Self> {
-        let mut scan = Self { length: 0, hasher: Box::new(Xxh3::new()), is_utf8: true };
-        let mut buffer = vec![0; CHUNK_BYTES];
+    /// Reads a file to its end. Its hash is in the scratch's hasher then.
+    fn of(file: &mut File, scratch: &mut Scratch) -> io::Result<Self> {
+        let Scratch { chunk: buffer, hasher, .. } = scratch;
+        let mut scan = Self { length: 0, is_utf8: true };
+        buffer.resize(CHUNK_BYTES, 0);
+        hasher.reset();
         // Bytes at the start of the buffer that began a character in the last chunk and did not end it; at most three.
         let mut carried = 0;
         loop {
@@ -191,8 +186,8 @@ impl Scan {
                 return Ok(scan);
             }
             scan.length += count as u64;
-            scan.hasher.update(&buffer[carried..carried + count]);
-            carried = if scan.is_utf8 { scan.check(&mut buffer, carried + count) } else { 0 };
+            hasher.update(&buffer[carried..carried + count]);
+            carried = if scan.is_utf8 { scan.check(buffer, carried + count) } else { 0 };
         }
     }
 
@@ -226,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        reader(memory_file_bytes_max, Delivery::Encrypted).read(&path, &mut Vec::new()).unwrap()
+        reader(memory_file_bytes_max, Delivery::Encrypted).read(&path, Home::Memory, &mut Scratch::default()).unwrap()
     }
 
     fn stored(content: &Content) -> &Arc<Stored> {
@@ -263,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
-        assert!(reader(1, Delivery::Plain).read(&folder.path().join("link"), &mut Vec::new()).is_err());
+        assert!(reader(1, Delivery::Plain).read(&folder.path().join("link"), Home::Memory, &mut Scratch::default()).is_err());
     }
 
     #[test]
@@ -271,7 +266,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
-        assert_eq!(reader(1, Delivery::Plain).read(&path, &mut Vec::new()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(
+            reader(1, Delivery::Plain).read(&path, Home::Memory, &mut Scratch::default()).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
     }
 
     #[test]
@@ -284,7 +282,7 @@ mod tests {
         {
             let reader = reader(u64::MAX, delivery);
             std::fs::write(&path, &large).unwrap();
-            let content = reader.read(&path, &mut Vec::new()).unwrap().content;
+            let content = reader.read(&path, Home::Memory, &mut Scratch::default()).unwrap().content;
             assert_eq!(matches!(content, Content::Stored(_)), is_stored, "{delivery:?}");
             if is_stored {
                 assert_eq!(stored(&content).copy(0, SENDFILE_BYTES_MIN).is_some(), has_copy);
@@ -292,19 +290,20 @@ mod tests {
             assert!(content.has(&large) && !content.has(&large[1..]));
             assert_eq!(reader.usage(), (SENDFILE_BYTES_MIN * if has_copy { 2 } else { 1 }, 0));
             std::fs::write(&path, &large[1..]).unwrap();
-            assert!(matches!(reader.read(&path, &mut Vec::new()).unwrap().content, Content::Memory(_)));
+            assert!(matches!(reader.read(&path, Home::Memory, &mut Scratch::default()).unwrap().content, Content::Memory(_)));
         }
     }
 
     #[test]
-    fn equal_files_on_disk_share_a_descriptor_and_those_over_the_limit_are_opened_when_asked_for() {
+    fn names_of_one_file_on_disk_share_a_descriptor_and_files_over_the_limit_are_opened_when_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let reader = reader(0, Delivery::Plain);
-        let read = |name: &str, bytes: &str| {
-            std::fs::write(folder.path().join(name), bytes).unwrap();
-            reader.read(&folder.path().join(name), &mut Vec::new()).unwrap().content
-        };
-        let (one, twin, two, three) = (read("1", "one"), read("twin", "one"), read("2", "two"), read("3", "three"));
+        let read = |name: &str| reader.read(&folder.path().join(name), Home::Disk, &mut Scratch::default()).unwrap().content;
+        for name in ["1", "2", "3"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        std::fs::hard_link(folder.path().join("1"), folder.path().join("twin")).unwrap();
+        let (one, twin, two, three) = (read("1"), read("twin"), read("2"), read("3"));
         assert!(Arc::ptr_eq(stored(&one), stored(&twin)));
         assert_eq!((stored(&two).is_closed(), stored(&three).is_closed()), (false, true));
         assert_eq!(reader.usage(), (0, 2));

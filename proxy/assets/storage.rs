@@ -32,55 +32,65 @@ impl Storage {
         length.saturating_mul(copies)
     }
 
-    /// The size up to which files stay in memory, for files of these sizes: no more than `file_bytes_max`, and so that all of them
-    /// together keep the limit. Equal contents are not known yet and count each; what is refused for it is the largest.
-    pub(super) fn memory_file_bytes_max(&self, lengths: impl Iterator<Item = u64>, file_bytes_max: u64) -> u64 {
-        let mut lengths: Vec<u64> = lengths.filter(|&length| length <= file_bytes_max).collect();
-        let all = lengths.iter().fold(0_u64, |sum, &length| sum.saturating_add(self.cost(length)));
-        if all <= self.memory_bytes_max {
-            return file_bytes_max;
-        }
-        lengths.sort_unstable();
+    /// The home of each of some files of these lengths. None over `file_bytes_max` has its home in memory, and all that do keep the limit
+    /// together: the largest are the first to go. Equal contents are not known yet and count each.
+    pub(super) fn homes(&self, lengths: &[u64], file_bytes_max: u64) -> Vec<Home> {
+        let mut by_length: Vec<(u64, usize)> = lengths.iter().copied().zip(0..).filter(|&(length, _)| length <= file_bytes_max).collect();
+        // Stable, whatever thread looked at which file: by length, then by place.
+        by_length.sort_unstable();
+        let mut homes = vec![Home::Disk; lengths.len()];
         let mut taken = 0_u64;
-        for length in lengths {
+        for (length, index) in by_length {
             taken = taken.saturating_add(self.cost(length));
-            if taken > self.memory_bytes_max {
-                // Files of one size stay together, whichever way: the choice must not depend on the order of the folder.
-                return length.saturating_sub(1);
+            match homes.get_mut(index) {
+                Some(home) if taken <= self.memory_bytes_max => *home = Home::Memory,
+                Some(_) | None => break,
             }
         }
-        file_bytes_max
+        homes
     }
+}
+
+/// Where the content of a file is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In memory.
+    Memory,
+    /// On disk.
+    Disk,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn limit(memory_bytes_max: u64, delivery: Delivery, lengths: &[u64]) -> u64 {
-        Storage { memory_bytes_max, open_files_max: 0, delivery }.memory_file_bytes_max(lengths.iter().copied(), 1 << 20)
+    /// For each file: `m` or `d`.
+    fn homes(memory_bytes_max: u64, delivery: Delivery, lengths: &[u64]) -> String {
+        let homes = Storage { memory_bytes_max, open_files_max: 0, delivery }.homes(lengths, 1 << 20);
+        homes.into_iter().map(|home| if home == Home::Memory { 'm' } else { 'd' }).collect()
     }
 
     #[test]
     fn the_largest_files_are_the_first_that_stay_on_disk() {
-        assert_eq!(limit(100, Delivery::Plain, &[50, 10, 40]), 1 << 20);
-        assert_eq!(limit(99, Delivery::Plain, &[50, 10, 40]), 49);
-        assert_eq!(limit(30, Delivery::Plain, &[20, 20, 1]), 19);
-        assert_eq!(limit(5, Delivery::Plain, &[50, 0]), 49);
-        assert_eq!(limit(0, Delivery::Plain, &[]), 1 << 20);
+        assert_eq!(homes(100, Delivery::Plain, &[50, 10, 40]), "mmm");
+        assert_eq!(homes(99, Delivery::Plain, &[50, 10, 40]), "dmm");
+        assert_eq!(homes(49, Delivery::Plain, &[50, 10, 40]), "dmd");
+        assert_eq!(homes(41, Delivery::Plain, &[20, 20, 20, 1]), "mmdm");
+        assert_eq!(homes(5, Delivery::Plain, &[50, 0]), "dm");
+        assert_eq!(homes(0, Delivery::Plain, &[]), "");
     }
 
     #[test]
     fn files_over_the_limit_of_one_file_do_not_count() {
-        assert_eq!(limit(100, Delivery::Plain, &[100, 2 << 20]), 1 << 20);
+        assert_eq!(homes(100, Delivery::Plain, &[2 << 20, 100]), "dm");
     }
 
     #[test]
     fn what_is_kept_in_two_places_counts_twice() {
         let lengths = [SENDFILE_BYTES_MIN, SENDFILE_BYTES_MIN - 1];
         let both = 3 * SENDFILE_BYTES_MIN - 1;
-        assert_eq!(limit(both, Delivery::Both, &lengths), 1 << 20);
-        assert_eq!(limit(both - 1, Delivery::Both, &lengths), SENDFILE_BYTES_MIN - 1);
-        assert_eq!(limit(both - 1, Delivery::Encrypted, &lengths), 1 << 20);
+        assert_eq!(homes(both, Delivery::Both, &lengths), "mm");
+        assert_eq!(homes(both - 1, Delivery::Both, &lengths), "dm");
+        assert_eq!(homes(both - 1, Delivery::Encrypted, &lengths), "mm");
     }
 }

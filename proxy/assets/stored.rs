@@ -67,6 +67,14 @@ impl Stored {
         matches!(self.place, Place::Open { .. })
     }
 
+    /// `true` when it is this file on disk.
+    pub(super) fn is_file(&self, other: &Identity) -> bool {
+        match &self.place {
+            Place::Shelf { .. } => false,
+            Place::Open { identity, .. } | Place::Closed { identity, .. } => identity == other,
+        }
+    }
+
     /// `true` when it is a file on disk, which can be slow to read and can change.
     pub fn is_on_disk(&self) -> bool {
         !matches!(self.place, Place::Shelf { .. })
