@@ -25,6 +25,7 @@ mod framing;
 mod headers;
 mod hold;
 mod http2;
+mod large_files;
 mod limits;
 mod listeners;
 mod parity;

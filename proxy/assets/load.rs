@@ -1,16 +1,20 @@
 //! From the files of a folder to its assets: reading, pairing with coded siblings, index files, the page of the application.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
-use super::content::{Content, ReadFile, Reader};
+use super::content::ReadFile;
 use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
+use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
+use super::progress::Progress;
+use super::reader::{Reader, Scratch};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
@@ -32,27 +36,50 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     }
     let mut warnings = Vec::new();
     let files = walk::walk(&root, &mut warnings)?;
+    let (reader, reads) = read_all(&root, &files, options);
     let mut loading = Loading {
         files: &files,
         options,
-        reader: Reader::new(options.memory_file_bytes_max),
+        reads,
         refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
         lookup: Lookup::default(),
         indexes: HashMap::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
-    for file in &files {
+    for (index, file) in files.iter().enumerate() {
         if !loading.is_sibling(&file.key) {
-            loading.file(file)?;
+            loading.file(index, file)?;
         }
     }
-    loading.finish(&root)
+    reader.seal().map_err(|error| LoadError::unreadable(&root, error))?;
+    let (assets, mut summary) = loading.finish(&root)?;
+    (summary.memory_bytes, summary.open_files) = reader.usage();
+    Ok((assets, summary))
+}
+
+/// A file that was read, or why it could not be; taken out when it is made an asset.
+type Read = Option<io::Result<ReadFile>>;
+
+/// Reads all files, on all cores: first how long they are, which decides what stays on disk, then what is in them.
+fn read_all(root: &Path, files: &[WalkedFile], options: &Options<'_>) -> (Reader, Vec<Read>) {
+    let lengths = parallel::map(files, |(): &mut (), file| file.path.symlink_metadata().map_or(0, |metadata| metadata.len()));
+    let homes = options.storage.homes(&lengths, options.memory_file_bytes_max);
+    let files: Vec<_> = files.iter().zip(homes).collect();
+    let reader = Reader::new(options.storage, options.memory_file_bytes_max);
+    let progress = Progress::new(root, files.len());
+    let reads = parallel::map(&files, |scratch: &mut Scratch, &(file, home)| {
+        let read = reader.read(&file.path, home, scratch);
+        progress.step();
+        Some(read)
+    });
+    (reader, reads)
 }
 
 struct Loading<'a> {
     files: &'a [WalkedFile],
     options: &'a Options<'a>,
-    reader: Reader,
+    /// One for each of `files`.
+    reads: Vec<Read>,
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
     refused: [Arc<FieldBlock>; 2],
     lookup: Lookup,
@@ -62,9 +89,14 @@ struct Loading<'a> {
 }
 
 impl<'a> Loading<'a> {
-    fn walked(&self, key: &[u8]) -> Option<&'a WalkedFile> {
+    fn walked(&self, key: &[u8]) -> Option<(usize, &'a WalkedFile)> {
         let index = self.files.binary_search_by(|file| file.key.as_slice().cmp(key)).ok()?;
-        self.files.get(index)
+        Some((index, self.files.get(index)?))
+    }
+
+    /// What reading a file gave; each is asked for once.
+    fn take(&mut self, index: usize) -> io::Result<ReadFile> {
+        self.reads.get_mut(index).and_then(Option::take).unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
     }
 
     /// `true` when the file is a coded form of another one and has no name of its own.
@@ -73,17 +105,17 @@ impl<'a> Loading<'a> {
         base.is_some_and(|base| self.walked(base).is_some() && !MediaType::of(base).is_archive() && !self.is_sibling(base))
     }
 
-    fn file(&mut self, file: &'a WalkedFile) -> Result<(), LoadError> {
-        let read = self.reader.read(&file.path).map_err(|error| LoadError::unreadable(&file.path, error))?;
+    fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<(), LoadError> {
+        let read = self.take(index).map_err(|error| LoadError::unreadable(&file.path, error))?;
         let mut siblings = Vec::new();
         for (coding, suffix) in SIBLINGS {
-            if let Some(walked) = self.walked(&[&file.key, suffix].concat()).filter(|walked| self.is_sibling(&walked.key)) {
+            if let Some(walked) = self.walked(&[&file.key, suffix].concat()).filter(|(_, walked)| self.is_sibling(&walked.key)) {
                 siblings.extend(self.sibling(walked, coding, read.content.length()).map(|read| (coding, read)));
             }
         }
         for read in siblings.iter().map(|(_, read)| read).chain([&read]) {
             self.summary.files += 1;
-            if matches!(read.content, Content::Disk { .. }) {
+            if read.content.is_on_disk() {
                 self.summary.disk_bytes += read.content.length();
             }
         }
@@ -94,8 +126,8 @@ impl<'a> Loading<'a> {
     }
 
     /// Reads a coded sibling; `None`, and a warning, when it is of no use.
-    fn sibling(&mut self, walked: &WalkedFile, coding: Coding, base_length: u64) -> Option<ReadFile> {
-        let checked = self.reader.read(&walked.path).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
+    fn sibling(&mut self, (index, walked): (usize, &WalkedFile), coding: Coding, base_length: u64) -> Option<ReadFile> {
+        let checked = self.take(index).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
         match checked.and_then(|read| check_sibling(read, coding, base_length)) {
             Ok(read) => Some(read),
             Err(reason) => {
@@ -150,7 +182,6 @@ impl<'a> Loading<'a> {
             },
         };
         let mut summary = self.summary;
-        summary.memory_bytes = self.reader.memory_bytes();
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
         Ok((Assets { lookup: self.lookup, spa }, summary))
     }

@@ -4,10 +4,10 @@
 //! type and cache policy, and serialises its response fields. What is left for a request is one look-up ([`Assets::find`]) and
 //! the choice between 200, 206, 304, 412 and 416 ([`reply`](fn@reply)).
 //!
-//! Nothing here opens a file while a request waits, knows a protocol, or writes to the folder. The look-up is by the bytes of
+//! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes to the folder. The look-up is by the bytes of
 //! a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `walk` (which files count), `load` (files to assets), `policy` (how long they may be cached), `spa`
+//! Where to look next: `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load` (files to assets), `policy` (how long they may be cached), `spa`
 //! (when the page of the application answers), `reply` (which answer).
 
 mod asset;
@@ -16,10 +16,15 @@ mod fingerprint;
 mod load;
 mod lookup;
 mod media_type;
+mod parallel;
 mod policy;
 mod problem;
+mod progress;
+mod reader;
 mod reply;
 mod spa;
+mod storage;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod variant;
@@ -33,6 +38,8 @@ use http::{HeaderName, HeaderValue};
 pub use self::asset::Asset;
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
+pub use self::storage::{Delivery, Storage};
+pub use self::stored::{Handle, Stored};
 pub use self::walk::FILES_MAX;
 
 use self::lookup::{Lookup, Place};
@@ -51,8 +58,10 @@ pub struct Options<'a> {
     pub spa: Option<&'a str>,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
-    /// Files with more bytes than this stay on disk and are kept open.
+    /// Files with more bytes than this stay on disk.
     pub memory_file_bytes_max: u64,
+    /// What all files together may take, and how they will be sent.
+    pub storage: Storage,
     /// The time of the load: a file that claims to be newer has no `Last-Modified` (RFC 9110 §8.8.2.1).
     pub now: SystemTime,
 }

@@ -4,7 +4,6 @@
 //! `Content-Range`. Methods other than GET and HEAD are the caller's to refuse.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::asset::Asset;
 use super::content::Content;
+use super::stored::Stored;
 use super::variant::Variant;
 use crate::http::conditional::{self, Conditions, Outcome};
 use crate::http::fields::FieldBlock;
@@ -40,10 +40,11 @@ pub enum Body {
     Empty,
     /// These bytes.
     Memory(Bytes),
-    /// A part of a file. It was that long at load; if it has been cut short since, the connection has to be closed.
-    Disk {
-        /// The file, open.
-        file: Arc<File>,
+    /// A part of what is stored. If that is a file on disk, it was that long at load; if it has been cut short since, the connection has
+    /// to be closed.
+    Stored {
+        /// What is stored. See [`Stored::opened`].
+        file: Arc<Stored>,
         /// Where the part begins, in bytes.
         offset: u64,
         /// Its length in bytes.
@@ -105,7 +106,7 @@ fn whole<'a>(variant: &'a Variant, head: &RequestHead) -> Answer<'a> {
     let body = match (&variant.content, head.method()) {
         (_, Method::Head) => Body::Empty,
         (Content::Memory(bytes), _) => Body::Memory(bytes.clone()),
-        (Content::Disk { file, length }, _) => Body::Disk { file: Arc::clone(file), offset: 0, length: *length },
+        (Content::Stored(file), _) => Body::Stored { file: Arc::clone(file), offset: 0, length },
     };
     Answer { status: StatusCode::OK, fields: &variant.full, content_range: None, length, body }
 }
@@ -115,7 +116,7 @@ fn part(variant: &Variant, first: u64, last: u64) -> Answer<'_> {
     let length = last.saturating_sub(first).saturating_add(1);
     let body = match &variant.content {
         Content::Memory(bytes) => Body::Memory(slice(bytes, first, last)),
-        Content::Disk { file, .. } => Body::Disk { file: Arc::clone(file), offset: first, length },
+        Content::Stored(file) => Body::Stored { file: Arc::clone(file), offset: first, length },
     };
     let content_range = HeaderValue::try_from(format!("bytes {first}-{last}/{total}")).ok();
     Answer { status: StatusCode::PARTIAL_CONTENT, fields: &variant.full, content_range, length, body }

@@ -34,6 +34,8 @@ pub const LIMITS: Limits = Limits {
     header_count: 100,
     // RFC 9110 §4.1 asks for 8000 bytes.
     uri: ByteSize(8 << 10),
+    // Several builds of a large app; half of the smallest container that an app with its API is run in (512 MiB).
+    assets_memory: ByteSize(256 << 20),
 };
 
 /// `[timeouts]`.

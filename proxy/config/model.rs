@@ -82,6 +82,8 @@ pub struct Limits {
     pub header_count: usize,
     /// Bytes of a request target. Over it: 414.
     pub uri: ByteSize,
+    /// `assets_memory`: bytes of memory that the files of all roots may take. Over it the largest files stay on disk.
+    pub assets_memory: ByteSize,
 }
 
 /// `[timeouts]`; zero is never.

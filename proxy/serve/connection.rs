@@ -10,14 +10,15 @@ use super::client::Client;
 use super::forward::{Tunnel, run_tunnel};
 use super::http1::connection::{Ended, linger, serve};
 use super::http2;
+use super::plain::SendFile;
 use super::worker::{LINGER_DRAINING_MAX, OpenGuard, Tally, Worker};
 use crate::http::request::RequestHead;
 use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
 
 /// What a connection can run over.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + SendFile + Unpin + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for S {}
+impl<S: AsyncRead + AsyncWrite + SendFile + Unpin + 'static> Transport for S {}
 
 /// Serves an accepted connection in a task of its own.
 pub(crate) fn spawn<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>) {

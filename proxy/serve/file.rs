@@ -1,17 +1,92 @@
-//! Reading a file that is too large for memory, piece by piece, without ever blocking the worker on a disk.
+//! Files on the way to a client: opened, checked, read and made ready to be sent, without ever blocking the worker on a disk.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustix::io::ReadWriteFlags;
 
+use crate::assets::{Body, Handle, Stored};
+
 /// Bytes of one piece: many enough that a system call costs little against them, few enough that a thousand downloads fit in memory.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
+/// Bytes of a file on disk that are made ready and sent at a time: what a disk reads in a few milliseconds.
+const WINDOW_BYTES: u64 = 512 * 1024;
+/// One byte of so many is looked at to know whether a window is in the page cache; the kernel reads ahead in steps of this or more.
+const PROBE_STEP_BYTES: usize = 64 * 1024;
+
+/// A part of a file that can be sent at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    /// The file.
+    pub(crate) file: &'a File,
+    /// Where in the file it begins.
+    pub(crate) offset: u64,
+    /// Its length.
+    pub(crate) bytes: u64,
+}
+
+/// The body with its file open and unchanged. Opening waits in a thread: the folder may be on a slow disk.
+pub(crate) async fn opened(body: Body) -> io::Result<Body> {
+    let Body::Stored { file, offset, length } = body else { return Ok(body) };
+    let file = if file.is_closed() { Box::pin(blocking(move || file.opened())).await? } else { file.opened()? };
+    Ok(Body::Stored { file, offset, length })
+}
+
+/// The next part of what is left to send: it is in memory, and still what was loaded.
+pub(crate) async fn ready(stored: &Stored, offset: u64, left: u64) -> io::Result<Part<'_>> {
+    let Some(Handle { file, start }) = stored.handle() else { return Err(io::ErrorKind::NotConnected.into()) };
+    if !stored.is_on_disk() {
+        return Ok(Part { file, offset: start + offset, bytes: left });
+    }
+    let bytes = left.min(WINDOW_BYTES);
+    if !is_cached(file, start + offset, bytes) {
+        warm(Arc::clone(file), start + offset, bytes).await?;
+    }
+    // Last, so that a change while it was read is seen: a body of two files must not end as if it were one.
+    stored.check_unchanged()?;
+    Ok(Part { file, offset: start + offset, bytes })
+}
+
+/// Whether a part of a file is in the page cache, as far as samples tell.
+fn is_cached(file: &File, offset: u64, bytes: u64) -> bool {
+    let samples = (offset..offset + bytes).step_by(PROBE_STEP_BYTES).chain(Some(offset + bytes - 1));
+    samples.into_iter().all(|at| {
+        let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT);
+        // At the end of the file there is nothing to wait for. File systems that cannot tell give an error.
+        read.is_ok()
+    })
+}
+
+/// Reads a part of a file into the page cache, in a thread that may wait.
+async fn warm(file: Arc<File>, offset: u64, bytes: u64) -> io::Result<()> {
+    let read = move || {
+        let mut buffer = vec![0; PIECE_BYTES];
+        let mut at = offset;
+        while at < offset + bytes {
+            match file.read_at(&mut buffer, at) {
+                Ok(0) => break,
+                Ok(count) => at += count as u64,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    blocking(read).await
+}
 
 /// Reads up to the size of `buffer` at `offset`; fewer bytes only at the end of the file. Pages in the cache are taken at once; for others a
 /// thread of the blocking pool waits.
-pub(crate) async fn read_at(file: &Arc<File>, offset: u64, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, usize)> {
+pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, usize)> {
+    let Some(Handle { file, start }) = stored.handle() else { return Err(io::ErrorKind::NotConnected.into()) };
+    let offset = start + offset;
+    if !stored.is_on_disk() {
+        let bytes = file.read_at(&mut buffer, offset)?;
+        return Ok((buffer, bytes));
+    }
+    stored.check_unchanged()?;
     let cached = rustix::io::preadv2(&**file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT);
     match cached {
         Ok(bytes) if bytes > 0 => return Ok((buffer, bytes)),
@@ -20,9 +95,17 @@ pub(crate) async fn read_at(file: &Arc<File>, offset: u64, mut buffer: Vec<u8>) 
     }
     let file = Arc::clone(file);
     let read = move || {
-        use std::os::unix::fs::FileExt;
         let bytes = file.read_at(&mut buffer, offset)?;
         Ok((buffer, bytes))
     };
-    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+    blocking(read).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// The head has promised more bytes than the file has now: the connection has to end, which tells the client.
+pub(crate) fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
 }

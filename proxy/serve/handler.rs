@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::client::Client;
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
+use super::file;
 use super::finish::{FinishContext, finish};
 use super::forward::{self, Tunnel};
 use super::live::{Live, LiveAction, LiveRoute};
@@ -131,6 +132,14 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
     };
     match decision {
         Decision::Reply(route, mut head, body) => {
+            let body = match file::opened(body).await {
+                Ok(body) => body,
+                // A new load will put it right, and is on its way where one was asked for.
+                Err(error) => {
+                    let cause = format!("the file on disk cannot be sent: {error}");
+                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), live, worker).await;
+                }
+            };
             head.close = ends_connection(exchange.body.length());
             if head.lines.capacity() == 0 {
                 head.lines = worker.vectors.take();

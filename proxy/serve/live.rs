@@ -5,16 +5,21 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::assets::{self, Assets};
+use crate::assets::{self, Assets, Delivery, Storage};
 use crate::config::{Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
 use crate::http::host;
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
 use crate::tls::Acceptor;
+use crate::units::Scheme;
 use crate::upstream::Server;
 
 /// Larger files stay on disk: a folder of films must not become memory.
 const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Files on disk that are kept open at most: each takes about a kilobyte of the kernel's memory.
+const OPEN_FILES_MAX: usize = 4096;
+/// And at most one of so many descriptors: connections need them, and while a new build is loaded there are two sets.
+const DESCRIPTORS_PER_OPEN_FILE: u64 = 4;
 
 /// What serves.
 pub struct Live {
@@ -67,9 +72,10 @@ impl Live {
     pub fn build(plan: Plan, tls: Option<Acceptor>, now: SystemTime) -> Result<(Self, LoadReport), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut report = LoadReport::default();
+        let mut storage = storage(&plan);
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, now, &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, (now, &mut storage), &mut report, &mut diagnostics) {
                 routes.push(LiveRoute {
                     action,
                     policy: route.response.clone(),
@@ -149,7 +155,26 @@ fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
     FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
 }
 
-fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {
+/// What all roots together may take.
+fn storage(plan: &Plan) -> Storage {
+    let listens = |scheme| plan.listeners.iter().any(|listener| listener.scheme == scheme);
+    let delivery = match (listens(Scheme::Http), listens(Scheme::Https)) {
+        (true, true) if plan.https_redirect.is_none() => Delivery::Both,
+        (_, true) => Delivery::Encrypted,
+        (_, false) => Delivery::Plain,
+    };
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open_files_max = usize::try_from(descriptors / DESCRIPTORS_PER_OPEN_FILE).unwrap_or(OPEN_FILES_MAX).min(OPEN_FILES_MAX);
+    Storage { memory_bytes_max: plan.limits.assets_memory.0, open_files_max, delivery }
+}
+
+/// Brings the action of a route to life. What it stores is taken from `storage`, and is not there for the routes that follow.
+fn load_action(
+    route: &plan::Route,
+    (now, storage): (SystemTime, &mut Storage),
+    report: &mut LoadReport,
+    diagnostics: &mut Diagnostics,
+) -> Option<LiveAction> {
     Some(match &route.action {
         plan::Action::NotFound => LiveAction::NotFound,
         plan::Action::Proxy { upstream, strip } => LiveAction::Forward { server: *upstream, strip: strip.clone() },
@@ -169,10 +194,13 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                 spa: spa.as_ref().map(|spa| spa.value.as_str()),
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
+                storage: *storage,
                 now,
             };
             match Assets::load(&root.value, &options) {
                 Ok((assets, summary)) => {
+                    storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
+                    storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
                     report.files += summary.files;
                     report.bytes += summary.memory_bytes + summary.disk_bytes;
                     report.warnings.extend(summary.warnings.iter().map(ToString::to_string));

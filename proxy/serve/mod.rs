@@ -17,6 +17,7 @@ mod http2;
 mod inherited;
 mod listener;
 mod live;
+mod plain;
 mod pool;
 mod redirect;
 mod refusal;

@@ -190,7 +190,7 @@ fn equal_contents_are_kept_once_and_large_files_stay_on_disk() {
         panic!("both are small");
     };
     assert_eq!(one.as_ptr(), other.as_ptr());
-    assert!(matches!(reply(asset(&assets, "/d.txt"), &get(&[])).body, Body::Disk { .. }));
+    assert!(matches!(reply(asset(&assets, "/d.txt"), &get(&[])).body, Body::Stored { .. }));
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn options() -> Options<'static> {
         spa: None,
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
+        storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
     }
 }
@@ -102,9 +103,10 @@ fn body(answer: &Answer<'_>) -> Vec<u8> {
     match &answer.body {
         Body::Empty => Vec::new(),
         Body::Memory(bytes) => bytes.to_vec(),
-        Body::Disk { file, offset, length } => {
+        Body::Stored { file, offset, length } => {
             let mut bytes = vec![0; usize::try_from(*length).unwrap()];
-            file.read_exact_at(&mut bytes, *offset).unwrap();
+            let handle = file.handle().unwrap();
+            handle.file.read_exact_at(&mut bytes, handle.start + *offset).unwrap();
             bytes
         }
     }

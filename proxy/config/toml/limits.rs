@@ -14,6 +14,9 @@ const HEADER_BYTES: RangeInclusive<ByteSize> = ByteSize(1 << 10)..=ByteSize(1 <<
 /// Below it no hashed asset's path would pass; above is `header`'s affair.
 const URI_BYTES: RangeInclusive<ByteSize> = ByteSize(64)..=ByteSize(1 << 20);
 
+/// Below it not even the page of an application would be in memory; above it stands no machine's memory.
+const ASSETS_MEMORY: RangeInclusive<ByteSize> = ByteSize(1 << 20)..=ByteSize(1 << 40);
+
 /// Each field costs work even when it is empty.
 const HEADER_COUNT: RangeInclusive<i64> = 1..=1000;
 
@@ -22,11 +25,13 @@ pub(super) fn read_limits(mut table: Table<'_>) -> Limits {
     let default = defaults::LIMITS;
     let header = table.item("header").and_then(|item| size_within(&item, &HEADER_BYTES));
     let uri = table.item("uri").and_then(|item| size_within(&item, &URI_BYTES));
+    let assets_memory = table.item("assets_memory").and_then(|item| size_within(&item, &ASSETS_MEMORY));
     let limits = Limits {
         body: table.item("body").and_then(|item| item.size()).map_or(default.body, |size| size.value),
         header: header.as_ref().map_or(default.header, |size| size.value),
         header_count: table.item("header_count").and_then(|item| header_count(&item)).unwrap_or(default.header_count),
         uri: uri.as_ref().map_or(default.uri, |size| size.value),
+        assets_memory: assets_memory.map_or(default.assets_memory, |size| size.value),
     };
     // The default of the one that is not written is blamed on the one that is.
     if limits.uri > limits.header

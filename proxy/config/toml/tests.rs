@@ -28,6 +28,7 @@ body = 0
 header = "16KiB"
 header_count = 50
 uri = "4KiB"
+assets_memory = "1GiB"
 
 [timeouts]
 header = "1s"
@@ -170,7 +171,16 @@ fn every_key_of_the_tables_is_read() {
     assert_eq!(config.server.names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["example.com", "[::1]"]);
     assert_eq!(config.server.http, HttpVersions { h1: true, h2: false });
     assert_eq!(config.server.https_redirect, Some(StatusCode::MOVED_PERMANENTLY));
-    assert_eq!(config.limits, Limits { body: ByteSize(0), header: ByteSize(16 << 10), header_count: 50, uri: ByteSize(4 << 10) });
+    assert_eq!(
+        config.limits,
+        Limits {
+            body: ByteSize(0),
+            header: ByteSize(16 << 10),
+            header_count: 50,
+            uri: ByteSize(4 << 10),
+            assets_memory: ByteSize(1 << 30)
+        }
+    );
     assert_eq!(config.timeouts.stream, Duration::from_secs(420));
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
     assert_eq!(config.headers.preset, HeaderPreset::Strict);

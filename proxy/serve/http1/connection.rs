@@ -24,6 +24,7 @@ use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
+use crate::serve::plain::SendFile;
 use crate::serve::refusal::Refusal;
 use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
 
@@ -48,7 +49,7 @@ enum Next {
 }
 
 /// Serves requests until the connection ends.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, client: &Client, worker: &Rc<Worker>) -> Ended<S> {
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + SendFile + Unpin>(stream: S, client: &Client, worker: &Rc<Worker>) -> Ended<S> {
     let stream = RefCell::new(stream);
     let mut deadline = Deadline::default();
     let timeouts = worker.live().plan().timeouts;
@@ -132,7 +133,7 @@ async fn wait_for_request<S: AsyncRead + Unpin>(
 }
 
 /// Reads one request, answers and records it.
-async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
+async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     stream: &RefCell<S>,
     buffers: &mut Buffers,
     deadline: &mut Deadline,
@@ -179,7 +180,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Whether the connection can go on, once the response is out.
-async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+async fn next<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     exchange: &mut Exchange<'_, Http1Body<'_, S>, Http1Responder<'_, S>>,
     tunnel: bool,
     worker: &Worker,

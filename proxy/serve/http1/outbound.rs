@@ -1,18 +1,24 @@
-//! Writing several pieces of memory to a connection as one, until all is gone or the client stops taking it.
+//! Writing to a connection until all is gone or the client stops taking it: several pieces of memory as one, or a file.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::net::SendFlags;
 use tokio::io::AsyncWrite;
 
 use crate::serve::deadline::Deadline;
+use crate::serve::file::{self, Part};
+use crate::serve::plain::SendFile;
 
 /// Pieces that one write may have.
 pub(crate) const PIECES_MAX: usize = 4;
+/// What one call asks the kernel to send; it sends less when the socket takes less.
+const SENDFILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Writes all pieces and flushes. The deadline is moved on with every piece of progress.
 ///
@@ -45,6 +51,76 @@ pub(crate) async fn write_all<S: AsyncWrite + Unpin>(
         }
     })
     .await
+}
+
+/// Writes a head behind which the bytes of a file follow: the kernel keeps it until they come, and sends both together.
+///
+/// # Errors
+/// As [`write_all`].
+pub(crate) async fn send_head<S: SendFile>(
+    stream: &RefCell<S>,
+    head: &[u8],
+    (deadline, idle): (&mut Deadline, Duration),
+) -> io::Result<()> {
+    let mut written = 0;
+    let mut waiting = false;
+    poll_fn(|cx| {
+        while let Some(rest) = head.get(written..).filter(|rest| !rest.is_empty()) {
+            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+            match poll_plain(cx, stream, |socket| rustix::net::send(socket, rest, flags)) {
+                Poll::Ready(Ok(bytes)) => {
+                    written += bytes;
+                    waiting = false;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return poll_stalled(cx, deadline, idle, &mut waiting),
+            }
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await
+}
+
+/// Has the kernel send a part of a file; gives its length, all of which has gone out then.
+///
+/// # Errors
+/// `UnexpectedEof` when the file ends within the part; else as [`write_all`].
+pub(crate) async fn send_file<S: SendFile>(
+    stream: &RefCell<S>,
+    part: Part<'_>,
+    (deadline, idle): (&mut Deadline, Duration),
+) -> io::Result<u64> {
+    let end = part.offset + part.bytes;
+    let mut offset = part.offset;
+    let mut waiting = false;
+    poll_fn(|cx| {
+        while offset < end {
+            let count = usize::try_from(end - offset).unwrap_or(usize::MAX).min(SENDFILE_BYTES_MAX);
+            let sent = poll_plain(cx, stream, |socket| rustix::fs::sendfile(socket, part.file, Some(&mut { offset }), count));
+            match sent {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(file::became_shorter())),
+                Poll::Ready(Ok(bytes)) => {
+                    offset += bytes as u64;
+                    waiting = false;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return poll_stalled(cx, deadline, idle, &mut waiting).map_ok(|()| 0),
+            }
+        }
+        Poll::Ready(Ok(part.bytes))
+    })
+    .await
+}
+
+fn poll_plain<S: SendFile>(
+    cx: &mut Context<'_>,
+    stream: &RefCell<S>,
+    call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    match stream.borrow().plain() {
+        Some(socket) => socket.poll_call(cx, call),
+        None => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+    }
 }
 
 /// A stalled client has `idle` from the moment at which it stalled.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use tokio::io::AsyncWrite;
 use super::body::Piece;
 use super::chunk_frame::ChunkFrame;
 use super::framing::Framing;
-use super::outbound::write_all;
-use crate::assets::Body;
+use super::outbound::{self, write_all};
+use crate::assets::{Body, Stored};
 use crate::http::request::{Method, RequestHead, Version};
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
 use crate::serve::file;
+use crate::serve::plain::SendFile;
 
 /// Whether the client waits for a 100 before it sends its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub(crate) struct Outgoing<'a, S> {
     pub(crate) idle: Duration,
 }
 
-impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
+impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     /// A responder for this request. `keep_alive` says whether the connection may go on for all that the request says.
     pub(crate) fn new(outgoing: Outgoing<'a, S>, request: &RequestHead, keep_alive: KeepAlive) -> Self {
         let Outgoing { stream, out, deadline, expectation, idle } = outgoing;
@@ -164,14 +166,15 @@ impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
         self.sent.is_complete = !short;
     }
 
-    async fn send_file(&mut self, file: &std::sync::Arc<std::fs::File>, mut offset: u64, mut left: u64) -> io::Result<()> {
+    /// Sends a part of what is stored, read into memory piece by piece.
+    async fn send_read(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
         let mut head = true;
         let mut buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
         while left > 0 {
             let (filled, bytes) = file::read_at(file, offset, buffer).await?;
             if bytes == 0 {
                 self.abort();
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+                return Err(file::became_shorter());
             }
             let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             left -= bytes as u64;
@@ -181,6 +184,40 @@ impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
             head = false;
             buffer = filled;
         }
+        Ok(())
+    }
+
+    async fn send_stored(&mut self, file: &Arc<Stored>, offset: u64, length: u64) -> io::Result<()> {
+        if self.stream.borrow().plain().is_some() {
+            return self.send_from_file(file, offset, length).await;
+        }
+        match file.copy(offset, length) {
+            Some(bytes) => self.send(true, Piece { data: &bytes, is_last: true, trailers: &[] }).await,
+            None => self.send_read(file, offset, length).await,
+        }
+    }
+
+    /// Has the kernel send a part of what is stored; the head waits for its first bytes.
+    async fn send_from_file(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
+        let limits = (&mut *self.deadline, self.idle);
+        let result = outbound::send_head(self.stream, self.out, limits).await;
+        let mut result = result.map(|()| 0);
+        while result.is_ok() && left > 0 {
+            let limits = (&mut *self.deadline, self.idle);
+            result = match file::ready(file, offset, left).await {
+                Ok(part) => outbound::send_file(self.stream, part, limits).await,
+                Err(error) => Err(error),
+            };
+            let sent = *result.as_ref().unwrap_or(&0);
+            self.sent.body_bytes += sent;
+            offset += sent;
+            left = left.saturating_sub(sent);
+        }
+        if let Err(error) = result {
+            self.abort();
+            return Err(error);
+        }
+        self.finish();
         Ok(())
     }
 }
@@ -194,7 +231,7 @@ pub(crate) enum KeepAlive {
     No,
 }
 
-impl<S: AsyncWrite + Unpin> Responder for Http1Responder<'_, S> {
+impl<S: AsyncWrite + SendFile + Unpin> Responder for Http1Responder<'_, S> {
     async fn interim(&mut self, status: StatusCode, lines: &[u8]) -> io::Result<()> {
         // HTTP/1.0 has no interim responses (RFC 9110 §15.2).
         if self.version == Version::Http10 || self.has_begun() {
@@ -216,9 +253,9 @@ impl<S: AsyncWrite + Unpin> Responder for Http1Responder<'_, S> {
         match body {
             Body::Empty => self.send(true, Piece::END).await,
             Body::Memory(bytes) => self.send(true, Piece { data: &bytes, is_last: true, trailers: &[] }).await,
-            Body::Disk { .. } if self.is_head => self.send(true, Piece::END).await,
-            // Boxed: rare, and its state would make every idle connection larger.
-            Body::Disk { file, offset, length } => Box::pin(self.send_file(&file, offset, length)).await,
+            Body::Stored { .. } if self.is_head => self.send(true, Piece::END).await,
+            // Boxed: its state would make every request larger.
+            Body::Stored { file, offset, length } => Box::pin(self.send_stored(&file, offset, length)).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::assets::Body;
+use crate::assets::{Body, Stored};
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent, split_lines};
 use crate::serve::file;
@@ -90,13 +91,13 @@ impl Http2Responder {
         Ok(())
     }
 
-    async fn send_file(&mut self, file: &std::sync::Arc<std::fs::File>, mut offset: u64, mut left: u64) -> io::Result<()> {
+    async fn send_file(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
         while left > 0 {
             let buffer = vec![0; PIECE_BYTES_MAX.min(usize::try_from(left).unwrap_or(usize::MAX))];
             let (mut filled, bytes) = file::read_at(file, offset, buffer).await?;
             if bytes == 0 {
                 self.abort();
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+                return Err(file::became_shorter());
             }
             filled.truncate(bytes);
             offset += bytes as u64;
@@ -167,7 +168,10 @@ impl Responder for Http2Responder {
             _ if empty => Ok(()),
             Body::Empty => Ok(()),
             Body::Memory(bytes) => self.send_data(bytes, true).await,
-            Body::Disk { file, offset, length } => Box::pin(self.send_file(&file, offset, length)).await,
+            Body::Stored { file, offset, length } => match file.copy(offset, length) {
+                Some(bytes) => self.send_data(bytes, true).await,
+                None => Box::pin(self.send_file(&file, offset, length)).await,
+            },
         }
     }
 

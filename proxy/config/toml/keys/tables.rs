@@ -75,6 +75,7 @@ pub(in super::super) const LIMITS: Keys = Keys {
         key("header", "\"32KiB\""),
         key("header_count", "100"),
         key("uri", "\"8KiB\""),
+        key("assets_memory", "\"256MiB\""),
         later("connections", ""),
         later("connections_per_ip", "connections are not counted by address"),
         later("upstream_header", ""),

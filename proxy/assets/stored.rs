@@ -1,0 +1,264 @@
+//! Bytes that can be sent straight from a file: a private copy that nothing can change, or a file on disk that must still be the one that was read.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+
+/// Contents in a [`Shelf`] begin at a multiple of this, so that whole pages are sent.
+const PAGE_BYTES: u64 = 4096;
+
+/// The bytes of one content.
+#[derive(Debug)]
+pub struct Stored {
+    place: Place,
+    /// How many bytes it has.
+    length: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A part of a shelf. With a copy in our own memory where connections may be encrypted.
+    Shelf { file: Arc<File>, start: u64, copy: Option<Bytes> },
+    /// A file that is kept open, so that it can be unlinked and still be sent.
+    Open { file: Arc<File>, identity: Identity },
+    /// A file that is opened when it is asked for.
+    Closed { path: PathBuf, identity: Identity },
+}
+
+/// An open file, and where in it the content begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Handle<'a> {
+    /// The file.
+    pub file: &'a Arc<File>,
+    /// Where the content begins, in bytes.
+    pub start: u64,
+}
+
+impl Stored {
+    pub(super) fn open(file: File, identity: Identity, length: u64) -> Self {
+        Self { place: Place::Open { file: Arc::new(file), identity }, length }
+    }
+
+    pub(super) fn closed(path: &Path, identity: Identity, length: u64) -> Self {
+        Self { place: Place::Closed { path: path.to_owned(), identity }, length }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many bytes of it are in memory of any kind.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        match &self.place {
+            Place::Shelf { copy, .. } => self.length + copy.as_ref().map_or(0, |copy| copy.len() as u64),
+            Place::Open { .. } | Place::Closed { .. } => 0,
+        }
+    }
+
+    /// `true` when it costs a descriptor for as long as it lives.
+    pub(super) fn holds_descriptor(&self) -> bool {
+        matches!(self.place, Place::Open { .. })
+    }
+
+    /// `true` when it is this file on disk.
+    pub(super) fn is_file(&self, other: &Identity) -> bool {
+        match &self.place {
+            Place::Shelf { .. } => false,
+            Place::Open { identity, .. } | Place::Closed { identity, .. } => identity == other,
+        }
+    }
+
+    /// `true` when it is a file on disk, which can be slow to read and can change.
+    pub fn is_on_disk(&self) -> bool {
+        !matches!(self.place, Place::Shelf { .. })
+    }
+
+    /// `true` when [`Stored::opened`] has to open a file, which may take its time.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.place, Place::Closed { .. })
+    }
+
+    /// The part of it in our own memory, if it is there.
+    pub fn copy(&self, offset: u64, length: u64) -> Option<Bytes> {
+        let Place::Shelf { copy: Some(copy), .. } = &self.place else { return None };
+        let first = usize::try_from(offset).ok()?;
+        let end = first.checked_add(usize::try_from(length).ok()?)?;
+        copy.get(first..end).map(|part| copy.slice_ref(part))
+    }
+
+    /// The file; `None` when it has to be opened first.
+    pub fn handle(&self) -> Option<Handle<'_>> {
+        match &self.place {
+            Place::Shelf { file, start, .. } => Some(Handle { file, start: *start }),
+            Place::Open { file, .. } => Some(Handle { file, start: 0 }),
+            Place::Closed { .. } => None,
+        }
+    }
+
+    /// The content with its file open and unchanged since it was read.
+    ///
+    /// # Errors
+    /// The file is gone, cannot be opened, or has changed: what would be sent is not what its entity tag and length say.
+    pub fn opened(self: &Arc<Self>) -> io::Result<Arc<Self>> {
+        match &self.place {
+            Place::Shelf { .. } => Ok(Arc::clone(self)),
+            Place::Open { .. } => self.check_unchanged().map(|()| Arc::clone(self)),
+            Place::Closed { path, identity } => {
+                let file = open(path)?;
+                identity.check(&file.metadata()?, Same::File)?;
+                Ok(Arc::new(Self::open(file, *identity, self.length)))
+            }
+        }
+    }
+
+    /// Whether the file is still the one that was read.
+    ///
+    /// # Errors
+    /// It has changed, or cannot be looked at.
+    pub fn check_unchanged(&self) -> io::Result<()> {
+        match &self.place {
+            Place::Open { file, identity } => identity.check(&file.metadata()?, Same::Content),
+            Place::Shelf { .. } | Place::Closed { .. } => Ok(()),
+        }
+    }
+
+    /// Reads a part of it; for looking at a content while loading.
+    pub(super) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        match &self.place {
+            Place::Shelf { file, start, .. } => file.read_exact_at(bytes, start + offset),
+            Place::Open { file, .. } => file.read_exact_at(bytes, offset),
+            Place::Closed { path, .. } => open(path)?.read_exact_at(bytes, offset),
+        }
+    }
+}
+
+/// What a file on disk looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+/// What has to be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Same {
+    /// The content, of a file that was open all the time.
+    Content,
+    /// The file too.
+    File,
+}
+
+impl Identity {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
+
+    fn check(&self, metadata: &Metadata, same: Same) -> io::Result<()> {
+        let now = Self::of(metadata);
+        // The time of change (ctime) is no help: it moves when a file is renamed or unlinked too, which a file that is open survives.
+        let content = (now.length, now.modified) == (self.length, self.modified);
+        let file = same == Same::Content || (now.device, now.inode) == (self.device, self.inode);
+        if content && file { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was loaded")) }
+    }
+}
+
+/// Opens a file whose last part must not be a symbolic link, without waiting for the other end of a FIFO. The caller looks at what it is.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+/// A file in memory, without a name, in which contents stand one behind the other: one descriptor for all of them, and the kernel can
+/// send from it without copying. Nobody else can reach it, and once it is sealed nobody can change it.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    file: Arc<File>,
+    end: AtomicU64,
+}
+
+impl Shelf {
+    /// An empty one; `None` where the system has no such files.
+    pub(super) fn new() -> Option<Self> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        // Kernels before 6.3 do not know the second flag; some containers insist on it.
+        let made = rustix::fs::memfd_create("transom-assets", flags | MemfdFlags::NOEXEC_SEAL)
+            .or_else(|_| rustix::fs::memfd_create("transom-assets", flags));
+        let file: OwnedFd = made.ok()?;
+        Some(Self { file: Arc::new(File::from(file)), end: AtomicU64::new(0) })
+    }
+
+    /// Takes in a content; `copy` says whether it stays in our own memory too.
+    pub(super) fn put(&self, bytes: &[u8], copy: Option<Bytes>) -> io::Result<Stored> {
+        let length = bytes.len() as u64;
+        let start = self.end.fetch_add(length.next_multiple_of(PAGE_BYTES), Ordering::Relaxed);
+        self.file.write_all_at(bytes, start)?;
+        Ok(Stored { place: Place::Shelf { file: Arc::clone(&self.file), start, copy }, length })
+    }
+
+    /// From here on its bytes are what they are.
+    pub(super) fn seal(&self) -> io::Result<()> {
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        Ok(rustix::fs::fcntl_add_seals(&*self.file, seals)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_disk(bytes: &[u8]) -> (tempfile::TempDir, PathBuf, Identity) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        let identity = Identity::of(&std::fs::metadata(&path).unwrap());
+        (folder, path, identity)
+    }
+
+    #[test]
+    fn contents_of_a_shelf_stand_apart_and_can_not_be_changed_once_it_is_sealed() {
+        let shelf = Shelf::new().unwrap();
+        let one = shelf.put(b"one", None).unwrap();
+        let other = shelf.put(&[7; 5000], Some(Bytes::from(vec![7; 5000]))).unwrap();
+        shelf.seal().unwrap();
+        let mut bytes = [0; 3];
+        one.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"one");
+        assert_eq!(other.handle().unwrap().start % PAGE_BYTES, 0);
+        assert_eq!(other.copy(4998, 2).unwrap(), [7, 7][..]);
+        assert_eq!((other.copy(4998, 3), one.copy(0, 1)), (None, None));
+        assert!(shelf.put(b"more", None).is_err());
+        assert!(shelf.file.set_len(0).is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_in_place_is_not_opened_again() {
+        let (_folder, path, identity) = on_disk(b"first");
+        let open = Arc::new(Stored::open(open(&path).unwrap(), identity, 5));
+        let closed = Arc::new(Stored::closed(&path, identity, 5));
+        assert!(open.opened().is_ok());
+        assert_eq!(closed.opened().unwrap().handle().unwrap().start, 0);
+        std::fs::write(&path, "other and longer").unwrap();
+        assert!(open.opened().is_err());
+        assert!(closed.opened().is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_still_sent_if_it_was_open() {
+        let (folder, path, identity) = on_disk(b"first");
+        let open = Arc::new(Stored::open(open(&path).unwrap(), identity, 5));
+        let closed = Arc::new(Stored::closed(&path, identity, 5));
+        std::fs::write(folder.path().join("new"), "other").unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+        assert!(open.opened().is_ok());
+        assert!(closed.opened().is_err());
+    }
+}
