@@ -36,7 +36,7 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
-    let timeouts = worker.live().plan().timeouts;
+    let timeouts = worker.frame().plan().timeouts;
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(STREAMS_MAX)
@@ -55,12 +55,12 @@ pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, w
 
 /// A list that is longer than we answer with 431 is refused by the connection itself; between the two is room to say so.
 fn header_list_bytes(worker: &Worker) -> u32 {
-    u32::try_from(worker.live().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
+    u32::try_from(worker.frame().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 /// Drives the connection. Everything that its streams send goes out here.
 async fn take_streams<S: Transport>(mut connection: Connection<Coalesce<TlsStream<S>>, Bytes>, client: &Rc<Client>, worker: &Rc<Worker>) {
-    let timeouts = worker.live().plan().timeouts;
+    let timeouts = worker.frame().plan().timeouts;
     let open = Rc::new(Cell::new(0_usize));
     let mut idle = Deadline::default();
     idle.set(timeouts.header);
@@ -157,7 +157,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let started = Instant::now();
     // A stream may outlive its connection for a moment, and a stop waits for it too.
     let _open = OpenGuard::new(&worker);
-    let live = worker.live();
+    let live = worker.frame();
     let plan = live.plan();
     let mut head = RequestHead::default();
     let refusal = head::read(&request, &mut head, &plan.limits).err();
@@ -174,7 +174,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let mut exchange = Exchange { head: &head, client: &client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, &worker).await,
-        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, &worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
     };
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
