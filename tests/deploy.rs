@@ -1,0 +1,364 @@
+//! Deploys while requests come in: whichever way a new build gets to its folder, every answer is whole and of one build, and none fails.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::process::Signal;
+
+use crate::support::{Client, Edge, Site, has, run, wait_for};
+
+const CONFIG: &str = r#"
+//- /proxy.toml
+[server]
+listen = ["127.0.0.1:0"]
+grace = "1s"
+[log]
+access = false
+[[route]]
+path = "/"
+root = "dist"
+spa = true
+"#;
+
+/// Hashed names of eight hexadecimal digits, one for each build.
+fn chunk(build: u32) -> String {
+    format!("assets/app.{:08x}.js", 0xa1b2_c300_u32 + build)
+}
+
+/// A page that names its chunk, a chunk that names its build, a file without a hash, and one too large for memory.
+fn write_build(folder: &Path, build: u32) {
+    fs::create_dir_all(folder.join("assets")).expect("a folder");
+    let write = |name: &str, content: String| fs::write(folder.join(name), content).expect("a file");
+    write(&chunk(build), format!("export const build = {build};{}", "\n// some code".repeat(200)));
+    write("logo.svg", format!("<svg><!-- {build} --></svg>"));
+    write("film.bin", format!("{build:08}").repeat(200_000));
+    write("index.html", format!("<!doctype html><title>{build}</title><script type=\"module\" src=\"/{}\"></script>", chunk(build)));
+}
+
+fn start_on(config: &str, make: impl FnOnce(&Site)) -> Edge {
+    let site = Site::new(config);
+    make(&site);
+    Edge::start_with(site, |_| {})
+}
+
+/// An edge on `dist`, with the first build in it.
+fn start() -> Edge {
+    start_on(CONFIG, |site| write_build(&site.join("dist"), 1))
+}
+
+/// The build that the page names now.
+fn build_of(page: &str) -> u32 {
+    let number = page.split("<title>").nth(1).and_then(|rest| rest.split('<').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no page: {page}"))
+}
+
+fn wait_for_build(edge: &Edge, build: u32) {
+    wait_for(&format!("build {build}"), || (build_of(&edge.get("/", "").text()) == build).then_some(()));
+}
+
+/// Visitors who open the page, then its chunk, without a pause.
+struct Visitors {
+    stop: Arc<AtomicBool>,
+    visits: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Visitors {
+    fn start(edge: &Edge) -> Self {
+        let (stop, visits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let threads = (0..3)
+            .map(|_| {
+                let (address, stop, visits) = (edge.address(), Arc::clone(&stop), Arc::clone(&visits));
+                std::thread::spawn(move || {
+                    let mut client = Client::connect(address);
+                    let mut latest = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        latest = visit(&mut client, latest);
+                        visits.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        Self { stop, visits, threads }
+    }
+
+    /// Lets them go on for a while, then asks each how it was.
+    fn finish(self) {
+        let before = self.visits.load(Ordering::Relaxed);
+        wait_for("some more visits", || (self.visits.load(Ordering::Relaxed) > before + 50).then_some(()));
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("a visitor found nothing wrong");
+        }
+    }
+}
+
+fn ask(client: &mut Client, path: &str, fields: &str) -> crate::support::Response {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes());
+    client.response()
+}
+
+/// One visit: page, chunk of that page, and the tag of the page belongs to its content.
+fn visit(client: &mut Client, latest: u32) -> u32 {
+    let page = ask(client, "/", "");
+    assert_eq!(page.status, 200);
+    let build = build_of(&page.text());
+    assert!(build >= latest, "build {build} after {latest}");
+    let script = ask(client, &format!("/{}", chunk(build)), "");
+    assert_eq!(script.status, 200, "the chunk of build {build}");
+    assert!(script.text().starts_with(&format!("export const build = {build};")), "the chunk of build {build} is another's");
+    assert_eq!(script.field("cache-control"), Some("public, max-age=31536000, immutable"));
+    let etag = page.field("etag").expect("a tag").to_owned();
+    let again = ask(client, "/", &format!("If-None-Match: {etag}\r\n"));
+    match again.status {
+        304 => assert_eq!(again.field("etag"), Some(etag.as_str())),
+        200 => assert!(build_of(&again.text()) > build, "other content under the same tag, or the same under another"),
+        status => panic!("{status}"),
+    }
+    build
+}
+
+/// Deploys under load, and waits until the new build is served.
+fn deploy(edge: &Edge, build: u32, how: impl FnOnce(&Path)) {
+    let visitors = Visitors::start(edge);
+    how(edge.site.path());
+    wait_for_build(edge, build);
+    visitors.finish();
+}
+
+fn shell(folder: &Path, script: &str) {
+    run(Command::new("sh").args(["-ec", script]).current_dir(folder));
+}
+
+#[test]
+fn a_folder_that_is_renamed_into_place_is_served_without_a_failed_request() {
+    let edge = start();
+    deploy(&edge, 2, |folder| {
+        write_build(&folder.join("dist.new"), 2);
+        shell(folder, "mv dist dist.old && mv dist.new dist && rm -r dist.old");
+    });
+    // What is told of must be the new folder now, not the one that was moved away.
+    deploy(&edge, 3, |folder| {
+        write_build(&folder.join("dist.new"), 3);
+        shell(folder, "rm -r dist && mv dist.new dist");
+    });
+    let event = edge.wait_for_event("the swap", |event| event["msg"] == "serving a new build");
+    let number = |name: &str| event[name].as_u64();
+    assert_eq!((number("files"), number("added"), number("removed"), number("changed")), (Some(4), Some(1), Some(1), Some(3)), "{event}");
+    assert_eq!(number("kept"), Some(1), "{event}");
+}
+
+#[test]
+fn a_build_that_is_copied_over_the_old_one_is_served_without_a_failed_request() {
+    let edge = start();
+    deploy(&edge, 2, |folder| {
+        write_build(&folder.join("next"), 2);
+        shell(folder, "cp -r next/. dist/");
+    });
+}
+
+#[test]
+fn rsync_with_delete_is_served_without_a_failed_request() {
+    if !has("rsync") {
+        return;
+    }
+    let edge = start();
+    for build in 2..4 {
+        deploy(&edge, build, |folder| {
+            write_build(&folder.join("next"), build);
+            shell(folder, "rsync -a --delete next/ dist/ && rm -r next");
+        });
+    }
+}
+
+#[test]
+fn a_link_that_is_pointed_to_another_release_is_served_without_a_failed_request() {
+    let config = CONFIG.replace("\"dist\"", "\"current\"");
+    let edge = start_on(&config, |site| {
+        write_build(&site.join("releases/1"), 1);
+        symlink("releases/1", site.join("current")).expect("a link");
+    });
+    for build in 2..4 {
+        deploy(&edge, build, |folder| {
+            write_build(&folder.join(format!("releases/{build}")), build);
+            shell(folder, &format!("ln -sfn releases/{build} current"));
+        });
+    }
+}
+
+#[test]
+fn a_link_above_the_root_that_is_pointed_elsewhere_is_found_by_looking() {
+    let config = CONFIG.replace("\"dist\"", "\"current/public\"");
+    let edge = start_on(&config, |site| {
+        write_build(&site.join("releases/1/public"), 1);
+        symlink("releases/1", site.join("current")).expect("a link");
+    });
+    deploy(&edge, 2, |folder| {
+        write_build(&folder.join("releases/2/public"), 2);
+        shell(folder, "ln -sfn releases/2 current");
+    });
+}
+
+/// As the kubelet does it: a folder with a time in its name, `..data` that points to it, and a link for every file.
+#[test]
+fn a_config_map_of_kubernetes_is_served_without_a_failed_request() {
+    let mount = |folder: &Path, build: u32| {
+        let data = folder.join(format!("dist/..2026_{build}"));
+        write_build(&data, build);
+        symlink(format!("..2026_{build}"), folder.join("dist/..data_tmp")).expect("a link");
+        fs::rename(folder.join("dist/..data_tmp"), folder.join("dist/..data")).expect("a swap");
+    };
+    let edge = start_on(CONFIG, |site| {
+        mount(site.path(), 1);
+        for name in ["index.html", "assets", "logo.svg", "film.bin"] {
+            symlink(format!("..data/{name}"), site.join("dist").join(name)).expect("a link");
+        }
+    });
+    for build in 2..4 {
+        deploy(&edge, build, |folder| {
+            mount(folder, build);
+            fs::remove_dir_all(folder.join(format!("dist/..2026_{}", build - 1))).expect("the old one goes");
+        });
+    }
+}
+
+#[test]
+fn a_build_whose_page_came_first_waits_for_the_files_that_it_names() {
+    let edge = start();
+    let visitors = Visitors::start(&edge);
+    write_build(&edge.site.join("next"), 2);
+    fs::copy(edge.site.join("next/index.html"), edge.site.join("dist/index.html")).expect("the page");
+    edge.wait_for_event("the wait", |event| event["msg"].as_str().is_some_and(|text| text.contains("waits up to")));
+    assert_eq!(build_of(&edge.get("/", "").text()), 1);
+    fs::copy(edge.site.join("next").join(chunk(2)), edge.site.join("dist").join(chunk(2))).expect("the chunk");
+    wait_for_build(&edge, 2);
+    visitors.finish();
+}
+
+#[test]
+fn a_broken_build_keeps_the_old_one_and_says_so_once() {
+    let edge = start();
+    let visitors = Visitors::start(&edge);
+    let refusals = |reason: &str| {
+        let of_it = |event: &&serde_json::Value| event["reason"].as_str().is_some_and(|text| text.contains(reason));
+        edge.events().iter().filter(of_it).count()
+    };
+    fs::remove_file(edge.site.join("dist/index.html")).expect("the page");
+    wait_for("the refusal", || (refusals("is not there") == 1).then_some(()));
+    fs::remove_dir_all(edge.site.join("dist")).expect("the folder");
+    wait_for("the refusal", || (refusals("No such file") == 1).then_some(()));
+    fs::create_dir(edge.site.join("dist")).expect("a folder");
+    wait_for("the refusal", || (refusals("") == 3).then_some(()));
+    visitors.finish();
+    write_build(&edge.site.join("dist"), 2);
+    wait_for_build(&edge, 2);
+    assert_eq!(refusals(""), 3, "{:?}", edge.events());
+}
+
+#[test]
+fn the_chunks_of_the_previous_build_are_answered_for_their_time_and_nothing_else_of_it() {
+    let config = CONFIG.replace("spa = true", "spa = true\nkeep_previous = \"3s\"");
+    let edge = start_on(&config, |site| {
+        write_build(&site.join("dist"), 1);
+        site.write("dist/old.html", b"<p>old");
+        site.write("dist/old.txt", b"old");
+    });
+    let old = edge.get(&format!("/{}", chunk(1)), "");
+    write_build(&edge.site.join("dist.new"), 2);
+    shell(edge.site.path(), "rm -r dist && mv dist.new dist");
+    wait_for_build(&edge, 2);
+    let kept = edge.get(&format!("/{}", chunk(1)), "");
+    assert_eq!((kept.status, &kept.body, kept.field("etag")), (200, &old.body, old.field("etag")));
+    assert_eq!(kept.field("cache-control"), Some("public, max-age=31536000, immutable"));
+    for gone in ["/old.html", "/old.txt"] {
+        assert_eq!(edge.get(gone, "").status, 404, "{gone}");
+    }
+    let missing = wait_for("the chunk to expire", || Some(edge.get(&format!("/{}", chunk(1)), "")).filter(|answer| answer.status != 200));
+    assert_eq!((missing.status, missing.field("cache-control")), (404, Some("no-store")));
+    assert_eq!(edge.get(&format!("/{}", chunk(2)), "").status, 200);
+}
+
+#[test]
+fn a_download_that_is_under_way_ends_with_the_content_that_it_began_with() {
+    let edge = start();
+    let mut client = edge.connect();
+    client.send(b"GET /film.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = client.head();
+    assert_eq!((head.status, head.field("content-length")), (200, Some("1600000")));
+    write_build(&edge.site.join("dist.new"), 2);
+    shell(edge.site.path(), "rm -r dist && mv dist.new dist");
+    wait_for_build(&edge, 2);
+    while client.buffer.len() < 1_600_000 && client.fill() {}
+    assert!(client.buffer == "00000001".repeat(200_000).into_bytes());
+    assert!(edge.get("/film.bin", "").body == "00000002".repeat(200_000).into_bytes());
+}
+
+#[test]
+fn a_root_that_is_not_watched_changes_when_a_hup_asks_for_it() {
+    let config = CONFIG.replace("spa = true", "spa = true\nwatch = false");
+    let edge = start_on(&config, |site| write_build(&site.join("dist"), 1));
+    write_build(&edge.site.join("dist"), 2);
+    assert_eq!(build_of(&edge.get("/", "").text()), 1);
+    edge.signal(Signal::HUP);
+    wait_for_build(&edge, 2);
+}
+
+#[test]
+fn a_hup_loads_a_root_again_though_nothing_changed() {
+    let edge = start();
+    let loads = || edge.events().iter().filter(|event| event["msg"] == "serving a new build").count();
+    let before = loads();
+    edge.signal(Signal::HUP);
+    wait_for("the load", || (loads() > before).then_some(()));
+    assert_eq!(build_of(&edge.get("/", "").text()), 1);
+}
+
+#[test]
+fn wrk_sees_no_error_while_builds_are_swapped() {
+    if !has("wrk") {
+        return;
+    }
+    let edge = start();
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", "-c20", "-d4s", &format!("http://{}/", edge.address())]);
+    let load = std::thread::spawn(move || run(&mut wrk));
+    swap_while(&edge, || load.is_finished());
+    let output = load.join().expect("wrk");
+    assert!(!output.contains("Socket errors") && !output.contains("Non-2xx"), "{output}");
+}
+
+#[test]
+fn h2load_sees_no_error_while_builds_are_swapped() {
+    if !has("h2load") {
+        return;
+    }
+    let config = CONFIG.replace("127.0.0.1:0\"]", "https://127.0.0.1:0\"]").replace("[log]", "[tls]\ndev = true\n[log]");
+    let edge = start_on(&config, |site| write_build(&site.join("dist"), 1));
+    let mut h2load = Command::new("h2load");
+    // The chunk of the first build: kept, once the second is served.
+    h2load.args(["-D", "4", "-c", "5", "-m", "10", &format!("https://localhost:{}/{}", edge.address().port(), chunk(1))]);
+    let load = std::thread::spawn(move || run(&mut h2load));
+    let swaps = swap_while(&edge, || load.is_finished());
+    let output = load.join().expect("h2load");
+    assert!(output.contains(" 0 failed, 0 errored, 0 timeout") && output.contains(" 0 3xx, 0 4xx, 0 5xx"), "{output}");
+    assert!(swaps > 0);
+}
+
+/// Deploys one build after another; gives how many were swapped in.
+fn swap_while(edge: &Edge, is_over: impl Fn() -> bool) -> usize {
+    let swaps = || edge.events().iter().filter(|event| event["msg"] == "serving a new build").count();
+    let mut build = 1;
+    while !is_over() {
+        build += 1;
+        let before = swaps();
+        write_build(&edge.site.join("dist.new"), build);
+        shell(edge.site.path(), "rm -r dist && mv dist.new dist");
+        wait_for("the swap", || (swaps() > before).then_some(()));
+    }
+    swaps()
+}
