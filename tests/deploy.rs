@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use rustix::process::Signal;
 
-use crate::support::{Client, Edge, Site, has, run, wait_for};
+use crate::support::{Client, Edge, FORWARD, Site, has, run, start_api, wait_for};
 
 const CONFIG: &str = r#"
 //- /proxy.toml
@@ -160,6 +160,42 @@ fn a_build_that_is_copied_over_the_old_one_is_served_without_a_failed_request() 
         write_build(&folder.join("next"), 2);
         shell(folder, "cp -r next/. dist/");
     });
+}
+
+/// Each file under a temporary name beside its place, with the time of the source, then renamed; what is no more in the source goes last.
+fn copy_as_rsync_does(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("the source") {
+        let source = entry.expect("an entry").path();
+        let name = source.file_name().expect("a name").to_string_lossy().into_owned();
+        if source.is_dir() {
+            copy_as_rsync_does(&source, &to.join(name));
+            continue;
+        }
+        let temporary = to.join(format!(".{name}.Xa9k2Q"));
+        fs::copy(&source, &temporary).expect("a copy");
+        let modified = fs::metadata(&source).and_then(|metadata| metadata.modified()).expect("a time");
+        let file = fs::File::options().write(true).open(&temporary).expect("the copy");
+        file.set_modified(modified).expect("its time");
+        fs::rename(&temporary, to.join(name)).expect("a rename");
+    }
+    for entry in fs::read_dir(to).expect("the target") {
+        let target = entry.expect("an entry").path();
+        if target.is_file() && !from.join(target.file_name().expect("a name")).exists() {
+            fs::remove_file(target).expect("it goes");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_renamed_into_place_one_by_one_are_served_without_a_failed_request() {
+    let edge = start();
+    for build in 2..4 {
+        deploy(&edge, build, |folder| {
+            let next = folder.join(format!("next-{build}"));
+            write_build(&next, build);
+            copy_as_rsync_does(&next, &folder.join("dist"));
+        });
+    }
 }
 
 #[test]
@@ -361,4 +397,31 @@ fn swap_while(edge: &Edge, is_over: impl Fn() -> bool) -> usize {
         wait_for("the swap", || (swaps() > before).then_some(()));
     }
     swaps()
+}
+
+/// Descriptors that the edge has open on files that are deleted: what is left of an old build.
+fn deleted_open(edge: &Edge) -> usize {
+    let folder = fs::read_dir(format!("/proc/{}/fd", edge.pid().as_raw_nonzero())).expect("its descriptors");
+    let links = folder.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|target| target.to_string_lossy().ends_with("film.bin (deleted)")).count()
+}
+
+#[test]
+fn an_old_build_is_let_go_while_a_stream_that_began_under_it_goes_on() {
+    let site = Site::new(&format!("//- /proxy.toml\n{FORWARD}\n[[route]]\npath = \"/\"\nroot = \"dist\"\nspa = true\n"));
+    write_build(&site.join("dist"), 1);
+    let _api = start_api(&site);
+    let edge = Edge::start_with(site, |_| {});
+    let mut stream = edge.connect();
+    stream.send(b"GET /api/events?interval=20ms HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(stream.head().status, 200);
+    // A connection that is idle holds nothing either.
+    let mut idle = edge.connect();
+    assert_eq!(ask(&mut idle, "/film.bin", "").status, 200);
+    write_build(&edge.site.join("dist.new"), 2);
+    shell(edge.site.path(), "rm -r dist && mv dist.new dist");
+    wait_for_build(&edge, 2);
+    wait_for("the old build to go", || (deleted_open(&edge) == 0).then_some(()));
+    stream.chunk();
+    assert_eq!(build_of(&ask(&mut idle, "/", "").text()), 2);
 }
