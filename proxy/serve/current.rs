@@ -93,6 +93,7 @@ impl Seen {
 
 /// What served when it was taken. It belongs to one worker.
 #[derive(Clone)]
+#[expect(clippy::redundant_allocation, reason = "the count of the Arc is shared between cores; that of the Rc is the worker's own")]
 pub(crate) struct Snapshot(Rc<Arc<Live>>);
 
 impl Snapshot {

@@ -189,7 +189,7 @@ impl RootWatch {
             Ok((_, summary)) if summary.files == 0 => self.refuse("it has no files"),
             Ok((assets, summary)) => {
                 let build = Build { assets, summary, took, fingerprint };
-                return self.hold(build, settling.hold_until, &live).and_then(|build| Some(self.swap(build, current)));
+                return self.hold(build, settling.hold_until, &live).map(|build| self.swap(build, current));
             }
         }
         None
