@@ -20,8 +20,10 @@ const LOOK_SHARE: u32 = 100;
 const TOLD_SHARE: u32 = 20;
 /// Loads of a root that changes while it is read.
 const LOADS_MAX: u32 = 3;
-/// How long a build whose page names files that are not there is held back. Copies that write the page first are done by then.
-const HOLD_MAX: Duration = Duration::from_secs(10);
+/// How long a build that lacks what its page needs is held back after its last change: no copy that is under way pauses for longer.
+const HOLD_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// The same for all of a slow copy.
+const HOLD_MAX: Duration = Duration::from_secs(120);
 /// How exactly file systems tell the time of a change.
 const CLOCK_GRAIN: Duration = Duration::from_millis(10);
 /// Missing files that are named in the log.
@@ -46,14 +48,17 @@ enum State {
     Quiet(Option<Instant>),
     /// It is being written to.
     Settling(Settling),
-    /// It is loaded, and its page names files that are not there.
+    /// It is loaded, and lacks what its page needs.
     Held(Box<Held>),
 }
 
 struct Held {
     build: Build,
     missing: Vec<String>,
+    /// When it is served as it is, if nothing changes.
     until: Instant,
+    /// When it is, even if something does.
+    end: Instant,
     due: Instant,
 }
 
@@ -139,11 +144,11 @@ impl RootWatch {
                 self.state = State::Settling(settling);
             }
             State::Held(held) if seen != Ok(held.build.fingerprint) => {
-                self.state = State::Settling(Settling::new(seen, now).holding(held.until));
+                self.state = State::Settling(Settling::new(seen, now).holding(held.end));
             }
             State::Held(held) if now >= held.until => {
                 let root = self.path().display();
-                tracing::warn!(%root, "the page of the new build names files that are not there: {}", named(&held.missing));
+                tracing::warn!(%root, "the new build lacks what its page needs: {}", named(&held.missing));
                 return Some(self.swap(held.build, current));
             }
             State::Held(mut held) => {
@@ -189,31 +194,35 @@ impl RootWatch {
             Ok((_, summary)) if summary.files == 0 => self.refuse("it has no files"),
             Ok((assets, summary)) => {
                 let build = Build { assets, summary, took, fingerprint };
-                return self.hold(build, settling.hold_until, &live).map(|build| self.swap(build, current));
+                return self.hold(build, settling.hold_end, &live).map(|build| self.swap(build, current));
             }
         }
         None
     }
 
-    /// Gives the build back, unless its page names files that are not there and there is time to wait for them. What the served page lacks too is
-    /// nothing to wait for.
-    fn hold(&mut self, build: Build, until: Option<Instant>, live: &Live) -> Option<Build> {
-        let now = Instant::now();
+    /// Gives the build back, unless it lacks what its page needs and there is time to wait for that. What the served build lacks too is nothing to
+    /// wait for: it may be another server's to give.
+    fn hold(&mut self, build: Build, end: Option<Instant>, live: &Live) -> Option<Build> {
         let mut missing = live.missing_references(&self.root, &build.assets);
-        if let Some((served, _)) = live.build_of(self.root.route).filter(|_| !missing.is_empty()) {
-            let before = live.missing_references(&self.root, served);
-            missing.retain(|reference| !before.contains(reference));
+        if let Some((served, _)) = live.build_of(self.root.route) {
+            if !missing.is_empty() {
+                let before = live.missing_references(&self.root, served);
+                missing.retain(|reference| !before.contains(reference));
+            }
+            if served.has_file(b"/") && !build.assets.has_file(b"/") {
+                missing.push("the page itself".to_owned());
+            }
         }
-        let is_first = until.is_none();
-        let until = until.unwrap_or(now + HOLD_MAX);
         if missing.is_empty() {
             return Some(build);
         }
-        if is_first {
-            let (root, seconds) = (self.path().display(), HOLD_MAX.as_secs());
-            tracing::info!(%root, "the page of the new build names files that are not there yet, and waits up to {seconds} s for them: {}", named(&missing));
+        let (now, root) = (Instant::now(), self.path().display());
+        if end.is_none() {
+            let seconds = HOLD_PAUSE_MAX.as_secs();
+            tracing::info!(%root, "the new build lacks what its page needs, and waits up to {seconds} s for it: {}", named(&missing));
         }
-        self.state = State::Held(Box::new(Held { build, missing, until, due: now }));
+        let end = end.unwrap_or(now + HOLD_MAX);
+        self.state = State::Held(Box::new(Held { build, missing, until: end.min(now + HOLD_PAUSE_MAX), end, due: now }));
         None
     }
 

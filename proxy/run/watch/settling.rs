@@ -22,25 +22,25 @@ pub(super) struct Settling {
     pub(super) due: Instant,
     /// Loads that a further change has made useless.
     pub(super) loads: u32,
-    /// When waiting for the files that its page names ends, once it has begun.
-    pub(super) hold_until: Option<Instant>,
+    /// When waiting for what its page needs ends, once it has begun.
+    pub(super) hold_end: Option<Instant>,
     since: Instant,
     quiet: Duration,
 }
 
 impl Settling {
     pub(super) fn new(seen: Seen, now: Instant) -> Self {
-        Self { seen, due: now + QUIET_MIN, loads: 0, hold_until: None, since: now, quiet: QUIET_MIN }
+        Self { seen, due: now + QUIET_MIN, loads: 0, hold_end: None, since: now, quiet: QUIET_MIN }
     }
 
     /// The same with an end of waiting for missing files that was set before.
-    pub(super) fn holding(self, until: Instant) -> Self {
-        Self { hold_until: Some(until), ..self }
+    pub(super) fn holding(self, end: Instant) -> Self {
+        Self { hold_end: Some(end), ..self }
     }
 
     /// The same after a load that came too early.
     pub(super) fn after_load(self, seen: Seen, now: Instant) -> Self {
-        Self { loads: self.loads + 1, hold_until: self.hold_until, ..Self::new(seen, now) }
+        Self { loads: self.loads + 1, hold_end: self.hold_end, ..Self::new(seen, now) }
     }
 
     /// Takes in another look; `true` when the root is at rest.
