@@ -64,7 +64,7 @@ fn a_folder_that_is_renamed_into_place_is_served_without_a_failed_request() {
         write_build(&folder.join("dist.new"), 3);
         shell(folder, "rm -r dist && mv dist.new dist");
     });
-    let event = edge.wait_for_event("the swap", |event| event["msg"] == "serving a new build");
+    let event = edge.wait_for_event("the swap", |event| event["msg"] == "serving a new build" && event["added"] == 1);
     let number = |name: &str| event[name].as_u64();
     assert_eq!((number("files"), number("added"), number("removed"), number("changed")), (Some(4), Some(1), Some(1), Some(3)), "{event}");
     assert_eq!(number("kept"), Some(1), "{event}");
