@@ -356,3 +356,21 @@ fn an_old_build_is_let_go_while_a_stream_that_began_under_it_goes_on() {
     stream.chunk();
     assert_eq!(build_of(&ask(&mut idle, "/", "").text()), 2);
 }
+
+#[test]
+fn an_old_build_is_let_go_while_a_large_file_of_it_is_still_being_sent() {
+    let edge = start_on(CONFIG, |site| {
+        write_build(&site.join("dist"), 1);
+        site.write("dist/long.bin", &vec![b'x'; 64 << 20]);
+    });
+    let mut slow = edge.connect();
+    slow.send(b"GET /long.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(slow.head().status, 200);
+    write_build(&edge.site.join("dist.new"), 2);
+    shell(edge.site.path(), "rm -r dist && mv dist.new dist");
+    wait_for_build(&edge, 2);
+    // The file beside it is closed, and the one that is being sent stays open.
+    wait_for("the old build to go", || (deleted_open(&edge) == 0).then_some(()));
+    slow.buffer.clear();
+    assert!(slow.fill());
+}

@@ -142,8 +142,16 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
                 head.lines.clear();
             }
             finish(&mut head, &route.policy, &context(&live, exchange, worker));
-            let result = exchange.responder.reply(&head, body).await;
-            worker.vectors.give(head.lines);
+            let (result, lines) = if matches!(body, Body::Disk { .. }) {
+                // A large file may take hours: it holds its own file, and no build is kept in memory for it.
+                let block = head.block.cloned();
+                let head = head.with_block(block.as_ref());
+                drop(live);
+                (exchange.responder.reply(&head, body).await, head.lines)
+            } else {
+                (exchange.responder.reply(&head, body).await, head.lines)
+            };
+            worker.vectors.give(lines);
             Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
         }
         Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, &live, worker).await,
