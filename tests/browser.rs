@@ -1,4 +1,5 @@
-//! The demo in a real browser: TLS and HTTP/2, the WebSocket, client routes, deep links, chunks loaded on demand, a quiet console.
+//! The demo in a real browser: TLS and HTTP/2, the WebSocket, client routes, deep links, chunks loaded on demand, a quiet console; and a deploy
+//! while a tab is open.
 
 use std::path::{Path, PathBuf};
 
@@ -129,4 +130,48 @@ fn a_missing_chunk_is_a_404_that_the_page_can_handle_not_a_page_of_html() {
     // A view that does not exist is the app's to tell, and a reload of it too.
     page.open(&url(&edge, "/no/such/view")).expect("the app answers");
     page.wait_until("document.querySelector('[data-testid=route-title]')?.textContent.length > 0");
+}
+
+/// One build of an application whose second part is loaded when it is asked for.
+fn write_build(folder: &Path, build: u32) {
+    let (app, lazy) = (format!("assets/app.{:08x}.js", 0xa1b2_c300 + build), format!("assets/lazy.{:08x}.js", 0xb1b2_c300 + build));
+    let page = format!(
+        "<!doctype html><title>{build}</title><link rel=icon href=data:,><button data-testid=go>go</button><p data-testid=text></p>\
+         <script type=module src=/{app}></script>"
+    );
+    let script = format!(
+        "document.querySelector('[data-testid=go]').onclick = async () => {{\n\
+         document.querySelector('[data-testid=text]').textContent = (await import('/{lazy}')).text;\n}};\nwindow.isReady = true;\n"
+    );
+    std::fs::create_dir_all(folder.join("assets")).expect("a folder");
+    for (name, content) in [(lazy, format!("export const text = 'part of {build}';\n")), (app, script), ("index.html".to_owned(), page)] {
+        std::fs::write(folder.join(name), content).expect("a file");
+    }
+}
+
+#[test]
+fn a_tab_from_before_a_deploy_loads_its_lazy_chunk_and_a_reload_brings_the_new_build() {
+    if !has_browser() {
+        return;
+    }
+    let site = Site::new("//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[[route]]\npath = \"/\"\nroot = \"dist\"\nspa = true\n");
+    write_build(&site.join("dist"), 1);
+    let edge = Edge::start_with(site, |_| {});
+    let browser = Browser::start();
+    let mut page = browser.page();
+    page.open(&format!("http://{}/some/place", edge.address())).expect("the edge answers");
+    page.wait_until("window.isReady === true");
+
+    write_build(&edge.site.join("dist.new"), 2);
+    std::fs::remove_dir_all(edge.site.join("dist")).expect("the old build goes");
+    std::fs::rename(edge.site.join("dist.new"), edge.site.join("dist")).expect("the new one comes");
+    edge.wait_for_event("the swap", |event| event["msg"] == "serving a new build" && event["added"] == 2);
+
+    page.click("go");
+    page.wait_until("document.querySelector('[data-testid=text]').textContent === 'part of 1'");
+    page.reload();
+    page.wait_until("document.title === '2' && window.isReady === true");
+    page.click("go");
+    page.wait_until("document.querySelector('[data-testid=text]').textContent === 'part of 2'");
+    assert_eq!(page.complaints(), Vec::<String>::new());
 }

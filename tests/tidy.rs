@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve"]),
     ("clap", &["cli"]),
@@ -45,6 +45,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("mimalloc", &["main"]),
     ("mime_guess", &["assets"]),
     ("nix", &["process"]),
+    ("notify", &["run"]),
     ("pingora_cache", &["upstream"]),
     ("pingora_core", &["upstream"]),
     ("pingora_limits", &["limits"]),

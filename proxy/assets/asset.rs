@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::policy::Policy;
 use super::variant::Variant;
 use crate::http::encoding::{self, Coding};
 use crate::http::fields::FieldBlock;
@@ -11,6 +12,7 @@ use crate::http::request::{Known, RequestHead};
 #[derive(Debug)]
 pub struct Asset {
     pub(super) key: Box<[u8]>,
+    pub(super) policy: Policy,
     pub(super) identity: Variant,
     /// In the order in which they are preferred.
     pub(super) codings: Box<[Coding]>,

@@ -141,9 +141,10 @@ impl<'a> Loading<'a> {
         let media_type = MediaType::of(key);
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
+        let policy = Policy::of(key, media_type);
         let common = Common {
             content_type: media_type.header_value(encoding),
-            cache_control: Policy::of(key, media_type).header_value(),
+            cache_control: policy.header_value(),
             last_modified: read.modified.and_then(|modified| last_modified(modified, self.options.now)),
             vary,
             options: self.options,
@@ -151,6 +152,7 @@ impl<'a> Loading<'a> {
         let [alone, varied] = &self.refused;
         Asset {
             key: key.into(),
+            policy,
             identity: Variant::new(read, None, &common),
             codings: siblings.iter().map(|&(coding, _)| coding).collect(),
             coded: siblings.into_iter().map(|(coding, read)| Variant::new(read, Some(coding), &common)).collect(),

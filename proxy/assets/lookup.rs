@@ -28,6 +28,22 @@ impl Lookup {
         self.places.get(path)
     }
 
+    /// The file at its own path.
+    pub(super) fn file(&self, path: &[u8]) -> Option<&Asset> {
+        match self.places.get(path)? {
+            Place::File(asset) => Some(asset),
+            Place::Folder => None,
+        }
+    }
+
+    /// Every file once, with its own path.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&[u8], &Arc<Asset>)> {
+        self.places.iter().filter_map(|(path, place)| match place {
+            Place::File(asset) if **path == *asset.key => Some((&**path, asset)),
+            Place::File(_) | Place::Folder => None,
+        })
+    }
+
     /// Takes in a path; the first place that a path was given stays.
     ///
     /// Normalising keeps `%5C` as it is, because it separates nothing, and browsers turn a raw backslash into a slash. A file

@@ -4,15 +4,18 @@
 //! type and cache policy, and serialises its response fields. What is left for a request is one look-up ([`Assets::find`]) and
 //! the choice between 200, 206, 304, 412 and 416 ([`reply`](fn@reply)).
 //!
-//! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes to the folder. The look-up is by the bytes of
-//! a path in a map that was filled from the folder, so no request can name a file outside it.
+//! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes
+//! to the folder. The look-up is by the bytes of a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load` (files to assets), `policy` (how long they may be cached), `spa`
-//! (when the page of the application answers), `reply` (which answer).
+//! Where to look next: `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load` (files to assets), `policy` (how
+//! long they may be cached), `spa` (when the page of the application answers), `reply` (which answer); `tree`, `changes` and `kept` for when a new
+//! build comes.
 
 mod asset;
+mod changes;
 mod content;
 mod fingerprint;
+mod kept;
 mod load;
 mod lookup;
 mod media_type;
@@ -21,12 +24,14 @@ mod policy;
 mod problem;
 mod progress;
 mod reader;
+mod references;
 mod reply;
 mod spa;
 mod storage;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod variant;
 mod walk;
 
@@ -36,12 +41,16 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue};
 
 pub use self::asset::Asset;
+pub use self::changes::Changes;
+pub use self::kept::Kept;
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::storage::{Delivery, Storage};
 pub use self::stored::{Handle, Stored};
+pub use self::tree::{Fingerprint, Tree};
 pub use self::walk::FILES_MAX;
 
+use self::content::Content;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
 use crate::http::request::RequestHead;
@@ -107,6 +116,25 @@ impl Assets {
                 Some(spa) if spa::is_navigation(path, head) => Found::Fallback(spa.page()),
                 Some(_) | None => Found::Missing,
             },
+        }
+    }
+
+    /// `true` when a file, or the index file of a folder, is at this path below the route.
+    pub fn has_file(&self, path: &[u8]) -> bool {
+        matches!(self.lookup.find(path), Some(Place::File(_)))
+    }
+
+    /// The paths of the scripts and styles that the page of the application, or else the index file of the root, asks for at once.
+    pub fn page_references(&self) -> Vec<String> {
+        let page = match (&self.spa, self.lookup.find(b"/")) {
+            (Some(spa), _) => spa.page(),
+            (None, Some(Place::File(page))) => page,
+            (None, Some(Place::Folder) | None) => return Vec::new(),
+        };
+        match &page.identity.content {
+            Content::Memory(html) => references::of(html),
+            // A page of that size was not made by a bundler.
+            Content::Stored(_) => Vec::new(),
         }
     }
 }

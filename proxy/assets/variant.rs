@@ -71,6 +71,10 @@ impl Variant {
         }
     }
 
+    pub(super) fn etag(&self) -> &HeaderValue {
+        &self.etag
+    }
+
     pub(super) fn validators(&self) -> Validators<'_> {
         Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified }
     }

@@ -70,6 +70,12 @@ pub const INDEX: &str = "index.html";
 /// The file of `spa = true`.
 pub const SPA: &str = "index.html";
 
+/// `route.watch`: a folder that is copied over is served without a restart; who must not be surprised says no.
+pub const WATCH: bool = true;
+
+/// `route.keep_previous`: tabs that were opened before a deploy find the chunks of their build for as long as most of them stay open.
+pub const KEEP_PREVIOUS: Duration = Duration::from_secs(60 * 60);
+
 /// `redirect.status`, also of `redirect = "…"`: as `https_redirect`.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;
 

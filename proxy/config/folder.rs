@@ -1,6 +1,7 @@
 //! `root` with its options, as the operator wrote them: a folder of built files and how it is served.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Spanned;
 
@@ -13,4 +14,8 @@ pub struct Folder {
     pub index: Vec<String>,
     /// `spa`: the file that answers navigations to paths that no file has; `true` is `index.html`.
     pub spa: Option<Spanned<String>>,
+    /// `watch`: whether a new build is noticed and swapped in.
+    pub watch: bool,
+    /// `keep_previous`: how long the hashed files of earlier builds are still answered; zero for not at all.
+    pub keep_previous: Duration,
 }

@@ -1,12 +1,13 @@
 //! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
 //!
-//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal.
+//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal, `watch` swaps new builds in meanwhile.
 
 mod check;
 mod fatal;
 mod load;
 mod prepare;
 mod serve;
+mod watch;
 
 pub use check::check;
 pub use fatal::Fatal;

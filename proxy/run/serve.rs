@@ -1,6 +1,5 @@
 //! Serving until a signal says stop.
 
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::runtime::{Builder, LocalOptions};
@@ -9,10 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::fatal::Fatal;
 use super::load::Loaded;
 use super::prepare::{Purpose, prepare};
+use super::watch::Watch;
 use crate::config::{Diagnostics, Source, Tls};
 use crate::plan::PlannedProcess;
 use crate::process::{Options, Spec, Supervisor};
-use crate::serve::{Bound, Live, LoadReport, Workers, bind};
+use crate::serve::{Bound, Current, Live, LoadReport, Workers, bind};
 use crate::telemetry::{AccessLog, CLOSE_PATIENCE, EventFormat, EventLog};
 use crate::units::Scheme;
 
@@ -38,7 +38,8 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let workers = worker_count();
     let processes = std::mem::take(&mut plan.processes);
     let bound = bind(&plan.listeners, workers, plan.timeouts.tcp_keepalive);
-    let prepared = prepare(plan, Purpose::Serve, SystemTime::now());
+    let load_began = SystemTime::now();
+    let prepared = prepare(plan, Purpose::Serve, load_began);
     let (mut bound, mut live, report) = both(bound, prepared, &source)?;
     live.set_https_port(bound.iter().find(|bound| bound.scheme() == Scheme::Https).and_then(|bound| bound.port));
     let access_log = match &live.plan().access_log {
@@ -47,9 +48,10 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     };
     // Before serving, so that the first request finds them on their way (requests are held while they are not there).
     let supervisor = start_processes(&processes);
-    let live = Arc::new(live);
-    let mut threads = Workers::start(&live, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
-    announce(&live, &bound, &report, (workers, started));
+    let current = Current::new(live);
+    let mut threads = Workers::start(&current, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
+    announce(&current.load(), &bound, &report, (workers, started));
+    signals.watch = Some(Watch::start(current, load_began).map_err(Fatal::system("start the watch"))?);
     let result = tokio::select! {
         name = signals.stop() => {
             tracing::info!(signal = name, "stopping");
@@ -58,6 +60,9 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
         () = threads.failed() => Err(Fatal::WorkerFailed),
     };
     stop(threads, supervisor, &mut signals).await;
+    if let Some(watch) = signals.watch.take() {
+        watch.close();
+    }
     drop(bound);
     if let Some(access_log) = access_log {
         access_log.close(CLOSE_PATIENCE);
@@ -142,6 +147,8 @@ struct Signals {
     quit: Signal,
     hangup: Signal,
     user1: Signal,
+    /// Whom a HUP is for.
+    watch: Option<Watch>,
 }
 
 impl Signals {
@@ -152,7 +159,15 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
             user1: signal(SignalKind::user_defined1())?,
+            watch: None,
         })
+    }
+
+    fn hang_up(&self) {
+        tracing::info!("HUP: loading the roots again; to apply a new config, restart");
+        if let Some(watch) = &self.watch {
+            watch.look_now();
+        }
     }
 
     /// The next signal that asks to stop.
@@ -163,7 +178,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return "INT",
                 _ = self.quit.recv() => return "QUIT",
                 // Untaken, these would end the process, which is the last thing that who sends them wants.
-                _ = self.hangup.recv() => tracing::warn!("HUP: this version cannot reload; restart to apply a new config"),
+                _ = self.hangup.recv() => self.hang_up(),
                 _ = self.user1.recv() => tracing::warn!("USR1: this version cannot reopen logs; log to stdout, or rotate by copying"),
             }
         }

@@ -47,7 +47,7 @@ async fn speak_http1<S: Transport>(stream: S, client: Client, worker: &Rc<Worker
 /// A tunnel gets a task of its own: a small one, instead of the one that had room for HTTP.
 fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker: &Rc<Worker>, guard: OpenGuard) {
     let worker = Rc::clone(worker);
-    let idle = worker.live().plan().timeouts.stream;
+    let idle = worker.frame().plan().timeouts.stream;
     tokio::task::spawn_local(async move {
         let moved = run_tunnel(stream, first, tunnel, worker, idle).await;
         tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed");
@@ -58,8 +58,8 @@ fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker:
 /// Runs the handshake within `timeouts.header`. A failure is recorded; the client has its alert.
 async fn handshake<S: Transport>(stream: S, client: &Client, worker: &Rc<Worker>) -> Option<TlsStream<S>> {
     let started = Instant::now();
-    let acceptor = worker.live().tls()?.clone();
-    let limit = worker.live().plan().timeouts.header;
+    let acceptor = worker.frame().tls()?.clone();
+    let limit = worker.frame().plan().timeouts.header;
     let accept = acceptor.accept(stream);
     let handshake = async { if limit.is_zero() { Ok(accept.await) } else { tokio::time::timeout(limit, accept).await } };
     // A stop gives a handshake a few round trips more: it has no request yet, and may never have one.

@@ -97,6 +97,12 @@ impl<'a> ResponseHead<'a> {
         Self { status, block, lines: Vec::new(), length, close: false, present: Present::default() }
     }
 
+    /// The same with these constant fields, which may live elsewhere.
+    pub(crate) fn with_block<'b>(self, block: Option<&'b FieldBlock>) -> ResponseHead<'b> {
+        let Self { status, block: _, lines, length, close, present } = self;
+        ResponseHead { status, block, lines, length, close, present }
+    }
+
     /// Adds a field. The name is lower case, and both are known to be valid.
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         push_line(&mut self.lines, name.as_bytes(), value);

@@ -29,8 +29,8 @@ enum Decision<'a> {
     Reply(&'a LiveRoute, ResponseHead<'a>, Body),
     /// Say no.
     Refuse(&'a LiveRoute, Refusal),
-    /// Send on.
-    Forward(&'a LiveRoute, forward::Target<'a>),
+    /// Send on, by the route with this index.
+    Forward(usize),
 }
 
 /// What became of a request.
@@ -69,7 +69,7 @@ fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'
     let matched = live.plan().router.route(&path);
     let route = live.route(matched.route);
     match &route.action {
-        LiveAction::Forward { server, strip } => Decision::Forward(route, forward::Target { server: *server, strip }),
+        LiveAction::Forward { .. } => Decision::Forward(matched.route),
         LiveAction::Assets(assets) => decide_file(route, assets, &path, matched.covered_bytes, head),
         LiveAction::Redirect { status, to, keeps_query } => {
             let query = if *keeps_query { head.query() } else { None };
@@ -90,18 +90,23 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let below = path.get(covered..).unwrap_or_default();
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
-        Found::Asset(asset) | Found::Fallback(asset) => {
-            let answer = assets::reply(asset, head);
-            let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
-            let mut response = ResponseHead::new(answer.status, Some(answer.fields), length);
-            if let Some(range) = &answer.content_range {
-                response.push("content-range", range.as_bytes());
-            }
-            Decision::Reply(route, response, answer.body)
-        }
+        Found::Asset(asset) | Found::Fallback(asset) => file_reply(route, asset, head),
         Found::Directory => redirect_reply(route, StatusCode::PERMANENT_REDIRECT, &redirect::with_slash(path, head.query())),
-        Found::Missing => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no such file")),
+        Found::Missing => match route.kept.find(below) {
+            Some(asset) => file_reply(route, asset, head),
+            None => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no such file")),
+        },
     }
+}
+
+fn file_reply<'a>(route: &'a LiveRoute, asset: &'a assets::Asset, head: &RequestHead) -> Decision<'a> {
+    let answer = assets::reply(asset, head);
+    let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
+    let mut response = ResponseHead::new(answer.status, Some(answer.fields), length);
+    if let Some(range) = &answer.content_range {
+        response.push("content-range", range.as_bytes());
+    }
+    Decision::Reply(route, response, answer.body)
 }
 
 fn redirect_reply<'a>(route: &'a LiveRoute, status: StatusCode, location: &[u8]) -> Decision<'a> {
@@ -121,14 +126,14 @@ const fn path_cause(error: path::PathError) -> &'static str {
 
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
-    let live = worker.live();
+    let (live, frame) = worker.serving();
     let limit = live.plan().limits.body.0;
     let decision = match exchange.body.length() {
         BodyLength::Known(length) if limit > 0 && length > limit => {
             let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
             Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
         }
-        _ => decide(live, exchange.client, exchange.head),
+        _ => decide(&live, exchange.client, exchange.head),
     };
     match decision {
         Decision::Reply(route, mut head, body) => {
@@ -137,7 +142,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
                 // A new load will put it right, and is on its way where one was asked for.
                 Err(error) => {
                     let cause = format!("the file on disk cannot be sent: {error}");
-                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), live, worker).await;
+                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
                 }
             };
             head.close = ends_connection(exchange.body.length());
@@ -145,14 +150,26 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
                 head.lines = worker.vectors.take();
                 head.lines.clear();
             }
-            finish(&mut head, &route.policy, &context(live, exchange, worker));
-            let result = exchange.responder.reply(&head, body).await;
-            worker.vectors.give(head.lines);
+            finish(&mut head, &route.policy, &context(&live, exchange, worker));
+            let (result, lines) = if matches!(&body, Body::Stored { file, .. } if file.is_on_disk()) {
+                // A large file may take hours: it holds its own file, and no build is kept in memory for it.
+                let block = head.block.cloned();
+                let head = head.with_block(block.as_ref());
+                drop(live);
+                (exchange.responder.reply(&head, body).await, head.lines)
+            } else {
+                (exchange.responder.reply(&head, body).await, head.lines)
+            };
+            worker.vectors.give(lines);
             Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
         }
-        Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, live, worker).await,
+        Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, &live, worker).await,
         // Boxed, so that an idle connection does not carry the room that forwarding needs.
-        Decision::Forward(route, target) => Box::pin(forward::forward(exchange, route, target, live, worker)).await,
+        Decision::Forward(index) => {
+            // A stream may last for days: no build is kept in memory for it.
+            drop(live);
+            Box::pin(forward::forward(exchange, index, &frame, worker)).await
+        }
     }
 }
 

@@ -1,14 +1,17 @@
-//! A plan brought to life: files loaded, servers known, certificate ready. Built whole or not at all; read by every request, written by none.
+//! A plan brought to life: files loaded, servers known, certificate ready. Built whole or not at all; read by every request, written by none: a
+//! change is a new one (`current`).
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::assets::{self, Assets, Delivery, Storage};
+use super::forward::Target;
+use crate::assets::{self, Assets, Delivery, Fields, Kept, LoadError, Storage, Summary};
 use crate::config::{Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
-use crate::http::host;
+use crate::http::{host, path};
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
 use crate::tls::Acceptor;
 use crate::units::Scheme;
@@ -21,11 +24,11 @@ const OPEN_FILES_MAX: usize = 4096;
 /// And at most one of so many descriptors: connections need them, and while a new build is loaded there are two sets.
 const DESCRIPTORS_PER_OPEN_FILE: u64 = 4;
 
-/// What serves.
+/// What serves. Its parts are shared with the one that it was made from, so that a new build of one root costs that root alone.
 pub struct Live {
-    plan: Plan,
-    routes: Vec<LiveRoute>,
-    servers: Vec<Server>,
+    plan: Arc<Plan>,
+    routes: Vec<Arc<LiveRoute>>,
+    servers: Arc<[Server]>,
     tls: Option<Acceptor>,
     https_port: Option<u16>,
 }
@@ -33,6 +36,8 @@ pub struct Live {
 /// A route that can be served.
 pub(crate) struct LiveRoute {
     pub(crate) action: LiveAction,
+    /// Files of earlier builds that pages which are still open may ask for.
+    pub(crate) kept: Kept,
     /// What its responses have beside their own fields.
     pub(crate) policy: ResponsePolicy,
     /// The policy alone, for refusals and other answers of our own.
@@ -46,11 +51,20 @@ pub(crate) struct LiveRoute {
 
 /// What a route does.
 pub(crate) enum LiveAction {
-    Assets(Box<Assets>),
+    Assets(Arc<Assets>),
     Forward { server: usize, strip: String },
     Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
     Respond { status: StatusCode, block: FieldBlock, body: Bytes },
     NotFound,
+}
+
+/// A root that is served.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// Index of its route.
+    pub route: usize,
+    /// Where its files are, and how they are served.
+    pub folder: Folder,
 }
 
 /// What was loaded, for the start log.
@@ -76,13 +90,7 @@ impl Live {
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
             if let Some(action) = load_action(route, (now, &mut storage), &mut report, &mut diagnostics) {
-                routes.push(LiveRoute {
-                    action,
-                    policy: route.response.clone(),
-                    block: route.response.block(Vec::new()),
-                    refusal_block: refusal_block(&route.response),
-                    request_rules: route.request.clone(),
-                });
+                routes.push(Arc::new(LiveRoute::new(route, action, Kept::default())));
             }
         }
         let mut servers = Vec::with_capacity(plan.upstreams.len());
@@ -97,7 +105,76 @@ impl Live {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok((Self { plan, routes, servers, tls, https_port: None }, report))
+        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None }, report))
+    }
+
+    /// The roots that are served.
+    pub fn roots(&self) -> Vec<Root> {
+        let folder = |route: &plan::Route| match &route.action {
+            plan::Action::Root(folder) => Some(folder.clone()),
+            plan::Action::NotFound | plan::Action::Proxy { .. } | plan::Action::Redirect { .. } | plan::Action::Respond { .. } => None,
+        };
+        self.plan.routes.iter().enumerate().filter_map(|(route, planned)| Some(Root { route, folder: folder(planned)? })).collect()
+    }
+
+    /// What the route with this index serves its files from, and the files of earlier builds that it still has.
+    pub fn build_of(&self, route: usize) -> Option<(&Arc<Assets>, &Kept)> {
+        let route = self.routes.get(route)?;
+        match &route.action {
+            LiveAction::Assets(assets) => Some((assets, &route.kept)),
+            LiveAction::Forward { .. } | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
+        }
+    }
+
+    /// Loads a root as it is now, beside what serves.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what the plan says.
+    pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
+        let policy = self.route(root.route).policy.clone();
+        let decorate = |fields| policy.decorate(fields);
+        load_folder(&root.folder, &decorate, (now, storage(&self.plan)))
+    }
+
+    /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
+    pub fn missing_references(&self, root: &Root, assets: &Assets) -> Vec<String> {
+        let is_missing = |reference: &String| {
+            let Ok(path) = path::normalize(reference.as_bytes()) else { return false };
+            let matched = self.plan.router.route(&path);
+            matched.route == root.route && path.get(matched.covered_bytes..).is_some_and(|below| !assets.has_file(below))
+        };
+        assets.page_references().into_iter().filter(is_missing).collect()
+    }
+
+    /// The same with another build behind one route.
+    #[must_use]
+    pub fn with_build(&self, route: usize, assets: Arc<Assets>, kept: Kept) -> Self {
+        let mut routes = self.routes.clone();
+        if let (Some(live), Some(planned)) = (routes.get_mut(route), self.plan.routes.get(route)) {
+            *live = Arc::new(LiveRoute::new(planned, LiveAction::Assets(assets), kept));
+        }
+        self.with_routes(routes)
+    }
+
+    /// The same without its files: where they were, nothing is found.
+    pub(super) fn without_files(&self) -> Self {
+        let without = |(live, planned): (&Arc<LiveRoute>, &plan::Route)| match live.action {
+            LiveAction::Assets(_) => Arc::new(LiveRoute::new(planned, LiveAction::NotFound, Kept::default())),
+            LiveAction::Forward { .. } | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => {
+                Arc::clone(live)
+            }
+        };
+        self.with_routes(self.routes.iter().zip(&self.plan.routes).map(without).collect())
+    }
+
+    fn with_routes(&self, routes: Vec<Arc<LiveRoute>>) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            routes,
+            servers: Arc::clone(&self.servers),
+            tls: self.tls.clone(),
+            https_port: self.https_port,
+        }
     }
 
     /// Tells the port that redirects to TLS name, once it is bound.
@@ -120,7 +197,7 @@ impl Live {
 
     /// The route with this index; the plan's router gives no other.
     pub(crate) fn route(&self, index: usize) -> &LiveRoute {
-        self.routes.get(index).unwrap_or_else(|| self.fallback())
+        self.routes.get(index).map_or_else(|| self.fallback(), Arc::as_ref)
     }
 
     /// The route of last resort, whose policy also dresses what is refused before it is routed.
@@ -150,6 +227,27 @@ impl Live {
     }
 }
 
+impl LiveRoute {
+    fn new(route: &plan::Route, action: LiveAction, kept: Kept) -> Self {
+        Self {
+            action,
+            kept,
+            policy: route.response.clone(),
+            block: route.response.block(Vec::new()),
+            refusal_block: refusal_block(&route.response),
+            request_rules: route.request.clone(),
+        }
+    }
+
+    /// Where the route forwards to, if it does.
+    pub(crate) fn target(&self) -> Option<Target<'_>> {
+        match &self.action {
+            LiveAction::Forward { server, strip } => Some(Target { server: *server, strip }),
+            LiveAction::Assets(_) | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
+        }
+    }
+}
+
 fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
     let ours = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
     FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
@@ -166,6 +264,22 @@ fn storage(plan: &Plan) -> Storage {
     let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     let open_files_max = usize::try_from(descriptors / DESCRIPTORS_PER_OPEN_FILE).unwrap_or(OPEN_FILES_MAX).min(OPEN_FILES_MAX);
     Storage { memory_bytes_max: plan.limits.assets_memory.0, open_files_max, delivery }
+}
+
+fn load_folder(
+    folder: &Folder,
+    decorate: &dyn Fn(Fields) -> Fields,
+    (now, storage): (SystemTime, Storage),
+) -> Result<(Assets, Summary), LoadError> {
+    let options = assets::Options {
+        index: &folder.index,
+        spa: folder.spa.as_ref().map(|spa| spa.value.as_str()),
+        decorate,
+        memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
+        storage,
+        now,
+    };
+    Assets::load(&folder.root.value, &options)
 }
 
 /// Brings the action of a route to life. What it stores is taken from `storage`, and is not there for the routes that follow.
@@ -187,27 +301,19 @@ fn load_action(
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root(Folder { root, index, spa }) => {
+        plan::Action::Root(folder) => {
             let decorate = |fields| route.response.decorate(fields);
-            let options = assets::Options {
-                index,
-                spa: spa.as_ref().map(|spa| spa.value.as_str()),
-                decorate: &decorate,
-                memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
-                storage: *storage,
-                now,
-            };
-            match Assets::load(&root.value, &options) {
+            match load_folder(folder, &decorate, (now, *storage)) {
                 Ok((assets, summary)) => {
                     storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
                     storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
                     report.files += summary.files;
                     report.bytes += summary.memory_bytes + summary.disk_bytes;
                     report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
-                    LiveAction::Assets(Box::new(assets))
+                    LiveAction::Assets(Arc::new(assets))
                 }
                 Err(error) => {
-                    diagnostics.push(Diagnostic::new(root.span, error.to_string()).help("build the app, or correct the path"));
+                    diagnostics.push(Diagnostic::new(folder.root.span, error.to_string()).help("build the app, or correct the path"));
                     return None;
                 }
             }

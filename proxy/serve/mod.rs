@@ -1,11 +1,12 @@
 //! Serving: from an accepted connection to a recorded response.
 //!
 //! `listener` accepts, `connection` finds the protocol, `http1` and `http2` make an `Exchange` of each request, `handler` decides, `forward` sends on,
-//! `finish` dresses every response, `worker` records it. `live` is what all of it reads.
+//! `finish` dresses every response, `worker` records it. `live` is what all of it reads, `current` where that is replaced.
 
 mod client;
 mod clock;
 mod connection;
+mod current;
 mod deadline;
 mod exchange;
 mod file;
@@ -24,6 +25,7 @@ mod refusal;
 mod worker;
 mod workers;
 
+pub use current::Current;
 pub use listener::{Bound, bind};
-pub use live::{Live, LoadReport};
+pub use live::{Live, LoadReport, Root};
 pub use workers::{Stopped, Workers};

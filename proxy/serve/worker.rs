@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -11,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::clock::Clock;
+use super::current::{Current, Snapshot, View};
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
 use super::http1::buffers::Buffers;
 use super::http1::inbound::Inbound;
-use super::live::Live;
 use super::pool::Pool;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
@@ -26,7 +25,7 @@ const SCRATCH_BYTES: usize = 32 * 1024;
 
 /// What the tasks of one thread share.
 pub(crate) struct Worker {
-    live: Arc<Live>,
+    view: View,
     pub(crate) connector: Connector,
     recorder: Option<Recorder>,
     pub(crate) clock: Clock,
@@ -53,10 +52,10 @@ pub(crate) struct Tally {
 
 impl Worker {
     /// A worker without connections.
-    pub(crate) fn new(live: Arc<Live>, recorder: Option<Recorder>, draining: CancellationToken) -> Rc<Self> {
-        let connector = Connector::new(live.plan().timeouts.connect);
+    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: CancellationToken) -> Rc<Self> {
+        let connector = Connector::new(current.load().plan().timeouts.connect);
         Rc::new(Self {
-            live,
+            view: View::new(current),
             connector,
             recorder,
             clock: Clock::new(),
@@ -70,9 +69,19 @@ impl Worker {
         })
     }
 
-    /// What serves now.
-    pub(crate) fn live(&self) -> &Arc<Live> {
-        &self.live
+    /// What serves now, without its files: to be held for as long as one likes.
+    pub(crate) fn frame(&self) -> Snapshot {
+        self.view.frame()
+    }
+
+    /// What serves now, for one request; and the same without its files, for what may outlive a build.
+    pub(crate) fn serving(&self) -> (Snapshot, Snapshot) {
+        self.view.pair()
+    }
+
+    /// Lets go of what serves no more, though no request comes; called by a timer.
+    pub(crate) fn refresh(&self) {
+        drop(self.view.frame());
     }
 
     /// Writes the access record of one request.
@@ -82,8 +91,9 @@ impl Worker {
             tracing::debug!(cause, target = %String::from_utf8_lossy(head.target()), "request failed");
         }
         let Some(recorder) = &self.recorder else { return };
+        let frame = self.frame();
         let upstream = tally.upstream.and_then(|report| {
-            let server = self.live.server(report.server)?;
+            let server = frame.server(report.server)?;
             Some(UpstreamRecord { address: server.name(), duration: report.duration })
         });
         let version = match head.version() {

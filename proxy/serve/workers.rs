@@ -2,7 +2,6 @@
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::current::Current;
 use super::listener::{Bound, Share, take_share};
-use super::live::Live;
 use super::worker::Worker;
 use crate::telemetry::{AccessLog, FLUSH_TICK, Recorder};
 
@@ -38,13 +37,13 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or a runtime cannot be made.
-    pub fn start(live: &Arc<Live>, bound: &mut [Bound], access_log: Option<&AccessLog>, count: usize) -> io::Result<Self> {
+    pub fn start(current: &Current, bound: &mut [Bound], access_log: Option<&AccessLog>, count: usize) -> io::Result<Self> {
         let draining = CancellationToken::new();
         let (sender, stopped) = mpsc::channel(count.max(1));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let seat = Seat {
-                live: Arc::clone(live),
+                current: current.clone(),
                 shares: take_share(bound),
                 recorder: access_log.map(AccessLog::handle),
                 draining: draining.clone(),
@@ -55,7 +54,7 @@ impl Workers {
         Ok(Self { threads, draining, stopped })
     }
 
-    /// Takes no new connection and no new request, and waits until all that was under way has ended or `live`'s grace has passed. Returns the
+    /// Takes no new connection and no new request, and waits until all that was under way has ended or the grace of the plan has passed. Returns the
     /// number of connections that were cut.
     pub async fn drain(mut self) -> usize {
         self.draining.cancel();
@@ -82,7 +81,7 @@ impl Workers {
 
 /// What a worker thread is started with.
 struct Seat {
-    live: Arc<Live>,
+    current: Current,
     shares: Vec<Share>,
     recorder: Option<Recorder>,
     draining: CancellationToken,
@@ -91,7 +90,7 @@ struct Seat {
 
 impl Seat {
     fn work(self) {
-        let Self { live, shares, recorder, draining, stopped } = self;
+        let Self { current, shares, recorder, draining, stopped } = self;
         // However this thread ends, who waits for it is told.
         let mut stopped = StoppedGuard { stopped, cut: 0 };
         let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
@@ -101,7 +100,7 @@ impl Seat {
                 return;
             }
         };
-        let worker = Worker::new(live, recorder, draining);
+        let worker = Worker::new(&current, recorder, draining);
         stopped.cut = runtime.block_on(work(Rc::clone(&worker), shares));
         // A thread of the blocking pool may hang on a dead disk or a dead resolver: it is not waited for.
         runtime.shutdown_background();
@@ -137,10 +136,11 @@ async fn work(worker: Rc<Worker>, shares: Vec<Share>) -> usize {
         loop {
             let now = tick.tick().await;
             flusher.flush_log(now.into_std());
+            flusher.refresh();
         }
     });
     worker.draining.cancelled().await;
-    let deadline = Instant::now() + worker.live().plan().grace;
+    let deadline = Instant::now() + worker.frame().plan().grace;
     while worker.open.get() > 0 && Instant::now() < deadline {
         tokio::time::sleep(DRAIN_TICK).await;
     }

@@ -3,6 +3,7 @@
 mod finding;
 mod loading;
 mod replies;
+mod succession;
 
 use std::fs;
 use std::path::Path;

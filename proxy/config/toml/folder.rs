@@ -7,7 +7,7 @@ use crate::config::{Folder, Spanned, defaults};
 use crate::units::UnitError;
 
 /// The keys of a route that count only with `root`.
-pub(super) const OPTIONS: [&str; 2] = ["index", "spa"];
+pub(super) const OPTIONS: [&str; 4] = ["index", "spa", "watch", "keep_previous"];
 
 /// Reads `root` and those of [`OPTIONS`] that the route has; `None` when the folder is wrong, which is then reported.
 pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
@@ -25,6 +25,8 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
             None
         }
     });
+    let watch = option("watch").and_then(Item::boolean).unwrap_or(defaults::WATCH);
+    let keep_previous = option("keep_previous").and_then(Item::duration).unwrap_or(defaults::KEEP_PREVIOUS);
     let roots = item.list();
     if roots.is_empty() {
         item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
@@ -34,7 +36,7 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
             second.mistake("this version does not have several folders in `root` yet").label("not built yet").help("leave one folder"),
         );
     }
-    Some(Folder { root: roots.first()?.path()?, index, spa })
+    Some(Folder { root: roots.first()?.path()?, index, spa, watch, keep_previous })
 }
 
 fn file_name(text: &str) -> Result<String, UnitError> {

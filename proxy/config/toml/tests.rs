@@ -93,6 +93,8 @@ path = "/"
 root = "/srv/www"
 index = ["index.html", "index.htm"]
 spa = "app.html"
+watch = false
+keep_previous = "10m"
 
 [log]
 level = "debug"
@@ -159,9 +161,12 @@ spa  = true
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);
-    let Action::Root(Folder { root, index, spa }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
+    let Action::Root(Folder { root, index, spa, watch, keep_previous }) = &config.routes[1].action.value else {
+        panic!("{:?}", config.routes[1])
+    };
     assert_eq!((root.value.to_str(), index.as_slice()), (Some("/srv/www"), ["index.html".to_owned()].as_slice()));
     assert_eq!(spa.as_ref().map(|spa| spa.value.as_str()), Some("index.html"));
+    assert_eq!((*watch, *keep_previous), (true, Duration::from_secs(3600)));
 }
 
 #[test]
@@ -213,7 +218,8 @@ fn routes_keep_the_order_of_the_file_and_what_each_does() {
         })
         .collect();
     assert_eq!(statuses, [308, 302, 200]);
-    assert!(matches!(&routes[5].action.value, Action::Root(Folder { spa: Some(spa), .. }) if spa.value == "app.html"));
+    let Action::Root(Folder { spa: Some(spa), watch, keep_previous, .. }) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
+    assert_eq!((spa.value.as_str(), *watch, *keep_previous), ("app.html", false, Duration::from_secs(600)));
 }
 
 #[test]

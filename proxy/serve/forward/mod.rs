@@ -43,16 +43,16 @@ pub(crate) struct UpstreamReport {
     pub(crate) duration: Duration,
 }
 
-/// Forwards one request.
+/// Forwards one request by the route with this index.
 pub(crate) async fn forward<B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
-    route: &LiveRoute,
-    target: Target<'_>,
+    index: usize,
     live: &Live,
     worker: &Worker,
 ) -> Handled {
     let started = Instant::now();
-    let Some(server) = live.server(target.server) else {
+    let route = live.route(index);
+    let Some((target, server)) = route.target().and_then(|target| Some((target, live.server(target.server)?))) else {
         return refuse(exchange, route, Refusal::new(StatusCode::BAD_GATEWAY, "no such upstream"), live, worker).await;
     };
     let mut handled = match attempt(exchange, route, (target, server), live, worker).await {

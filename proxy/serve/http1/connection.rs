@@ -52,7 +52,7 @@ enum Next {
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + SendFile + Unpin>(stream: S, client: &Client, worker: &Rc<Worker>) -> Ended<S> {
     let stream = RefCell::new(stream);
     let mut deadline = Deadline::default();
-    let timeouts = worker.live().plan().timeouts;
+    let timeouts = worker.frame().plan().timeouts;
     let mut buffers: Option<Box<Buffers>> = None;
     let mut idle = timeouts.header;
     let mut draining = pin!(worker.draining.cancelled());
@@ -141,7 +141,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     worker: &Rc<Worker>,
 ) -> Next {
     let started = Instant::now();
-    let live = worker.live();
+    let live = worker.frame();
     let timeouts = &live.plan().timeouts;
     let head = read_head(stream, buffers, deadline, worker).await;
     let Buffers { inbound, head: request, out } = buffers;
@@ -165,7 +165,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let mut exchange = Exchange { head: request, client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, worker).await,
-        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, worker).await,
     };
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel } = handled;
@@ -217,7 +217,8 @@ async fn read_head<S: AsyncRead + Unpin>(
     deadline: &mut Deadline,
     worker: &Worker,
 ) -> Result<RequestMeta, HeadError> {
-    let plan = worker.live().plan();
+    let live = worker.frame();
+    let plan = live.plan();
     let mut scanner = HeadScanner::default();
     let mut is_waiting = false;
     loop {

@@ -41,7 +41,7 @@ const ANSWERS_PER_TURN_MAX: usize = 64;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
-    let timeouts = worker.live().plan().timeouts;
+    let timeouts = worker.frame().plan().timeouts;
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(STREAMS_MAX)
@@ -61,7 +61,7 @@ pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, w
 
 /// A list that is longer than we answer with 431 is refused by the connection itself; between the two is room to say so.
 fn header_list_bytes(worker: &Worker) -> u32 {
-    u32::try_from(worker.live().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
+    u32::try_from(worker.frame().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 /// Drives the connection. Everything that its streams send goes out here.
@@ -71,7 +71,7 @@ async fn take_streams<S: Transport>(
     client: &Rc<Client>,
     worker: &Rc<Worker>,
 ) {
-    let timeouts = worker.live().plan().timeouts;
+    let timeouts = worker.frame().plan().timeouts;
     let open = Rc::new(Cell::new(0_usize));
     let mut idle = Deadline::default();
     idle.set(timeouts.header);
@@ -190,7 +190,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let started = Instant::now();
     // A stream may outlive its connection for a moment, and a stop waits for it too.
     let _open = OpenGuard::new(&worker);
-    let live = worker.live();
+    let live = worker.frame();
     let plan = live.plan();
     let mut head = worker.heads.take();
     let refusal = head::read(&request, &mut head, &plan.limits).err();
@@ -207,7 +207,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let mut exchange = Exchange { head: &head, client: &client, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, &worker).await,
-        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, live, &worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
     };
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
