@@ -98,7 +98,12 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
             }
             Decision::Reply(route, response, answer.body)
         }
-        Found::Directory => redirect_reply(route, StatusCode::PERMANENT_REDIRECT, &redirect::with_slash(path, head.query())),
+        Found::Directory => {
+            // As a refusal: a lifetime that the route sets is meant for its files.
+            let mut response = ResponseHead::new(StatusCode::PERMANENT_REDIRECT, Some(&route.refusal_block), ContentLength::Known(0));
+            response.push("location", &redirect::with_slash(path, head.query()));
+            Decision::Reply(route, response, Body::Empty)
+        }
         Found::Missing => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no such file")),
     }
 }
