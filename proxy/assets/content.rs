@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
 use xxhash_rust::xxh3::Xxh3;
+
+use super::walk::WalkedFile;
 
 /// How much of a file is read at once when it stays on disk.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -83,13 +83,9 @@ impl Reader {
         self.by_hash.values().filter(|bytes| !bytes.is_unique()).map(|bytes| bytes.len() as u64).sum()
     }
 
-    /// Reads the file at `path`, whose last part must not be a symbolic link.
-    ///
-    /// The walk found a file there; what is there now decides. So the file is opened without following a link and without
-    /// waiting for the other end of a FIFO, and looked at again.
-    pub(super) fn read(&mut self, path: &Path) -> io::Result<ReadFile> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    /// Reads a file. The walk found one there; what is there now decides, so that it is looked at again.
+    pub(super) fn read(&mut self, walked: &WalkedFile) -> io::Result<ReadFile> {
+        let mut file = walked.open()?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -188,13 +184,15 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::Mode;
+
     use super::*;
 
     fn read(bytes: &[u8], memory_file_bytes_max: u64) -> ReadFile {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        Reader::new(memory_file_bytes_max).read(&path).unwrap()
+        Reader::new(memory_file_bytes_max).read(&WalkedFile::at(&path)).unwrap()
     }
 
     #[test]
@@ -224,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
-        assert!(Reader::new(1).read(&folder.path().join("link")).is_err());
+        assert!(Reader::new(1).read(&WalkedFile::at(&folder.path().join("link"))).is_err());
     }
 
     #[test]
@@ -232,6 +230,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
-        assert_eq!(Reader::new(1).read(&path).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(Reader::new(1).read(&WalkedFile::at(&path)).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

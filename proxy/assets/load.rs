@@ -1,16 +1,18 @@
 //! From the files of a folder to its assets: reading, pairing with coded siblings, index files, the page of the application.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
 use super::content::{Content, ReadFile, Reader};
-use super::lookup::{Lookup, Place};
+use super::lookup::Lookup;
 use super::media_type::{MediaType, TextEncoding};
+use super::order;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
+use super::root::{self, Root};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
@@ -26,42 +28,59 @@ const SIBLINGS: [(Coding, &[u8]); 2] = [(Coding::Brotli, b".br"), (Coding::Gzip,
 const LAST_MODIFIED_MIN: u64 = 631_152_000;
 
 pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summary), LoadError> {
-    let root = root.canonicalize().map_err(|error| LoadError::unreadable(root, error))?;
-    if !root.is_dir() {
-        return Err(LoadError { path: root, problem: LoadProblem::NotAFolder });
-    }
     let mut warnings = Vec::new();
-    let files = walk::walk(&root, &mut warnings)?;
+    let roots = root::open_all(root, options.selection, &mut warnings)?;
+    let walked: Vec<_> = roots.iter().map(|root| walk::walk(root, options.selection.hidden, &mut warnings)).collect::<Result<_, _>>()?;
     let mut loading = Loading {
-        files: &files,
+        files: &[],
         options,
         reader: Reader::new(options.memory_file_bytes_max),
         refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
         lookup: Lookup::default(),
+        taken: HashSet::new(),
         indexes: HashMap::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
-    for file in &files {
-        if !loading.is_sibling(&file.key) {
-            loading.file(file)?;
+    let mut spa = None;
+    for (index, (root, files)) in roots.iter().zip(&walked).enumerate() {
+        let assets = loading.root(files)?;
+        if index == 0 {
+            spa = page(root, &assets, options.spa)?;
         }
     }
-    loading.finish(&root)
+    Ok(loading.finish(spa))
 }
 
 struct Loading<'a> {
+    /// Those of the root that is being loaded.
     files: &'a [WalkedFile],
     options: &'a Options<'a>,
     reader: Reader,
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
     refused: [Arc<FieldBlock>; 2],
     lookup: Lookup,
+    /// The files of the roots so far: a later root does not answer for these.
+    taken: HashSet<&'a [u8]>,
     /// By folder (without slash): the place of the best index file in the list of names, and that file.
     indexes: HashMap<&'a [u8], (usize, Arc<Asset>)>,
     summary: Summary,
 }
 
 impl<'a> Loading<'a> {
+    /// Loads one root, after those that are asked before it.
+    fn root(&mut self, files: &'a [WalkedFile]) -> Result<Vec<Arc<Asset>>, LoadError> {
+        self.files = files;
+        let mut assets = Vec::with_capacity(files.len());
+        for file in files {
+            if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
+                assets.push(self.file(file)?);
+            }
+        }
+        let indexes: Vec<_> = self.indexes.drain().map(|(folder, (_, asset))| (folder, asset)).collect();
+        order::enter(&mut self.lookup, &self.options.selection.order, &assets, &indexes);
+        Ok(assets)
+    }
+
     fn walked(&self, key: &[u8]) -> Option<&'a WalkedFile> {
         let index = self.files.binary_search_by(|file| file.key.as_slice().cmp(key)).ok()?;
         self.files.get(index)
@@ -73,8 +92,8 @@ impl<'a> Loading<'a> {
         base.is_some_and(|base| self.walked(base).is_some() && !MediaType::of(base).is_archive() && !self.is_sibling(base))
     }
 
-    fn file(&mut self, file: &'a WalkedFile) -> Result<(), LoadError> {
-        let read = self.reader.read(&file.path).map_err(|error| LoadError::unreadable(&file.path, error))?;
+    fn file(&mut self, file: &'a WalkedFile) -> Result<Arc<Asset>, LoadError> {
+        let read = self.reader.read(file).map_err(|error| LoadError::unreadable(&file.path, error))?;
         let mut siblings = Vec::new();
         for (coding, suffix) in SIBLINGS {
             if let Some(walked) = self.walked(&[&file.key, suffix].concat()).filter(|walked| self.is_sibling(&walked.key)) {
@@ -89,13 +108,12 @@ impl<'a> Loading<'a> {
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
         self.note_index(&file.key, &asset);
-        self.lookup.insert(&file.key, || Place::File(Arc::clone(&asset)));
-        Ok(())
+        Ok(asset)
     }
 
     /// Reads a coded sibling; `None`, and a warning, when it is of no use.
     fn sibling(&mut self, walked: &WalkedFile, coding: Coding, base_length: u64) -> Option<ReadFile> {
-        let checked = self.reader.read(&walked.path).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
+        let checked = self.reader.read(walked).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
         match checked.and_then(|read| check_sibling(read, coding, base_length)) {
             Ok(read) => Some(read),
             Err(reason) => {
@@ -106,12 +124,13 @@ impl<'a> Loading<'a> {
     }
 
     fn asset(&self, key: &[u8], read: ReadFile, siblings: Vec<(Coding, ReadFile)>) -> Asset {
-        let media_type = MediaType::of(key);
+        let selection = self.options.selection;
+        let media_type = MediaType::chosen(key, &selection.mime);
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
         let common = Common {
             content_type: media_type.header_value(encoding),
-            cache_control: Policy::of(key, media_type).header_value(),
+            cache_control: Policy::of(key, media_type, selection).header_value(selection),
             last_modified: read.modified.and_then(|modified| last_modified(modified, self.options.now)),
             vary,
             options: self.options,
@@ -137,22 +156,20 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn finish(mut self, root: &Path) -> Result<(Assets, Summary), LoadError> {
-        for (folder, (_, asset)) in self.indexes {
-            self.lookup.insert(&[folder, b"/"].concat(), || Place::File(Arc::clone(&asset)));
-            self.lookup.insert(folder, || Place::Folder);
-        }
-        let spa = match self.options.spa.map(|spa| spa.trim_start_matches('/')) {
-            None => None,
-            Some(spa) => match self.lookup.find(format!("/{spa}").as_bytes()) {
-                Some(Place::File(page)) => Some(Spa::new(Arc::clone(page))),
-                Some(Place::Folder) | None => return Err(LoadError { path: root.join(spa), problem: LoadProblem::NoSpaFile }),
-            },
-        };
+    fn finish(self, spa: Option<Spa>) -> (Assets, Summary) {
         let mut summary = self.summary;
         summary.memory_bytes = self.reader.memory_bytes();
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok((Assets { lookup: self.lookup, spa }, summary))
+        (Assets { lookup: self.lookup, spa }, summary)
+    }
+}
+
+/// The page of the application, which is the first root's: it is what names the scripts of the new build.
+fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<Spa>, LoadError> {
+    let Some(spa) = spa.map(|spa| spa.trim_start_matches('/')) else { return Ok(None) };
+    match assets.iter().find(|asset| asset.key().strip_prefix(b"/") == Some(spa.as_bytes())) {
+        Some(page) => Ok(Some(Spa::new(Arc::clone(page)))),
+        None => Err(LoadError { path: root.path().join(spa), problem: LoadProblem::NoSpaFile }),
     }
 }
 

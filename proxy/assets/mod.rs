@@ -7,7 +7,8 @@
 //! Nothing here opens a file while a request waits, knows a protocol, or writes to the folder. The look-up is by the bytes of
 //! a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `walk` (which files count), `load` (files to assets), `policy` (how long they may be cached), `spa`
+//! Where to look next: `root` (where files are opened), `walk` (which files count), `load` (files to assets), `order` (the
+//! paths that they answer), `policy` (how long they may be cached), `spa`
 //! (when the page of the application answers), `reply` (which answer).
 
 mod asset;
@@ -16,9 +17,11 @@ mod fingerprint;
 mod load;
 mod lookup;
 mod media_type;
+mod order;
 mod policy;
 mod problem;
 mod reply;
+mod root;
 mod spa;
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,7 @@ pub use self::walk::FILES_MAX;
 
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
+use crate::config::Selection;
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -55,6 +59,8 @@ pub struct Options<'a> {
     pub memory_file_bytes_max: u64,
     /// The time of the load: a file that claims to be newer has no `Last-Modified` (RFC 9110 §8.8.2.1).
     pub now: SystemTime,
+    /// Further roots, which files count, under which paths they answer, and what is said of them.
+    pub selection: &'a Selection,
 }
 
 /// A loaded folder. It never changes; a new build is a new one.
@@ -78,12 +84,12 @@ pub enum Found<'a> {
 }
 
 impl Assets {
-    /// Reads the folder `root` into memory. The [`Summary`] has what is worth a line in the log.
+    /// Reads the folder `root`, and those of [`Selection::later_roots`], into memory. The [`Summary`] has what is worth a line in the log.
     ///
     /// # Errors
     ///
     /// [`LoadError`] when the root is no folder, when something in it cannot be read, when it has more files than
-    /// [`FILES_MAX`] or when the file of [`Options::spa`] is not there.
+    /// [`FILES_MAX`], or when the file of [`Options::spa`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
     }

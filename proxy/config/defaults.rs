@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{AccessFormat, AccessLog, AccessTarget, HeaderPreset, HttpVersions, Limits, LogLevel, Timeouts};
+use super::{AccessFormat, AccessLog, AccessTarget, Attempt, HeaderPreset, Hidden, HttpVersions, Limits, LogLevel, Symlinks, Timeouts};
 use crate::units::ByteSize;
 
 /// `server.listen` without `[tls]`: a port that any user may bind, so that a container without capabilities starts.
@@ -67,6 +67,18 @@ pub const INDEX: &str = "index.html";
 
 /// The file of `spa = true`.
 pub const SPA: &str = "index.html";
+
+/// `route.try`: what every static server does.
+pub const TRY: &[Attempt] = &[Attempt::File, Attempt::Folder];
+
+/// `route.hidden`: `.env` and `.git` are what scanners ask for first.
+pub const HIDDEN: Hidden = Hidden::Missing;
+
+/// `route.symlinks`: how Kubernetes mounts a ConfigMap and how releases are switched, and no way out.
+pub const SYMLINKS: Symlinks = Symlinks::Inside;
+
+/// `route.html_cache`: stored, but asked for again each time, so that a deploy is seen at once.
+pub const HTML_CACHE: &str = "no-cache";
 
 /// `redirect.status`, also of `redirect = "…"`: as `https_redirect`.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;

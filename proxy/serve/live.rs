@@ -162,7 +162,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root(Folder { root, index, spa }) => {
+        plan::Action::Root(Folder { root, index, spa, selection }) => {
             let decorate = |fields| route.response.decorate(fields);
             let options = assets::Options {
                 index,
@@ -170,6 +170,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
                 now,
+                selection,
             };
             match Assets::load(&root.value, &options) {
                 Ok((assets, summary)) => {

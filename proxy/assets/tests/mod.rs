@@ -3,6 +3,7 @@
 mod finding;
 mod loading;
 mod replies;
+mod selecting;
 
 use std::fs;
 use std::path::Path;
@@ -48,6 +49,7 @@ fn options() -> Options<'static> {
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
+        selection: Box::leak(Box::default()),
     }
 }
 
