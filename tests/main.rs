@@ -32,6 +32,7 @@ mod listeners;
 mod parity;
 mod processes;
 mod real_clients;
+mod selection;
 mod static_files;
 mod stopping;
 mod streams;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use divan::{Bencher, black_box};
 use transom::assets::{Assets, Delivery, Fields, Found, Options, Storage, reply};
+use transom::config::Selection;
 use transom::http::request::RequestHead;
 
 use super::request;
@@ -20,7 +21,16 @@ fn assets() -> Assets {
     }
     let keep = |fields: Fields| fields;
     let storage = Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both };
-    let options = Options { index: &[], spa: None, decorate: &keep, memory_file_bytes_max: 1 << 20, storage, now: SystemTime::now() };
+    let selection = Selection::default();
+    let options = Options {
+        index: &[],
+        spa: None,
+        decorate: &keep,
+        memory_file_bytes_max: 1 << 20,
+        storage,
+        now: SystemTime::now(),
+        selection: &selection,
+    };
     Assets::load(folder.path(), &options).expect("a site").0
 }
 

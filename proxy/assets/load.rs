@@ -1,6 +1,6 @@
 //! From the files of a folder to its assets: reading, pairing with coded siblings, index files, the page of the application.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,13 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
 use super::content::ReadFile;
-use super::lookup::{Lookup, Place};
+use super::lookup::Lookup;
 use super::media_type::{MediaType, TextEncoding};
+use super::order;
 use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 use super::progress::Progress;
 use super::reader::{Reader, Scratch};
+use super::root::{self, Root};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
@@ -30,29 +32,29 @@ const SIBLINGS: [(Coding, &[u8]); 2] = [(Coding::Brotli, b".br"), (Coding::Gzip,
 const LAST_MODIFIED_MIN: u64 = 631_152_000;
 
 pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summary), LoadError> {
-    let root = root.canonicalize().map_err(|error| LoadError::unreadable(root, error))?;
-    if !root.is_dir() {
-        return Err(LoadError { path: root, problem: LoadProblem::NotAFolder });
-    }
     let mut warnings = Vec::new();
-    let files = walk::walk(&root, &mut warnings)?;
-    let (reader, reads) = read_all(&root, &files, options);
+    let roots = root::open_all(root, options.selection, &mut warnings)?;
+    let walked: Vec<_> = roots.iter().map(|root| walk::walk(root, options.selection.hidden, &mut warnings)).collect::<Result<_, _>>()?;
+    let (reader, reads) = read_all(root, &walked, options);
     let mut loading = Loading {
-        files: &files,
+        files: &[],
         options,
-        reads,
+        reads: Vec::new(),
         refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
         lookup: Lookup::default(),
+        taken: HashSet::new(),
         indexes: HashMap::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
-    for (index, file) in files.iter().enumerate() {
-        if !loading.is_sibling(&file.key) {
-            loading.file(index, file)?;
+    let mut spa = None;
+    for (index, ((root, files), reads)) in roots.iter().zip(&walked).zip(reads).enumerate() {
+        let assets = loading.root(files, reads)?;
+        if index == 0 {
+            spa = page(root, &assets, options.spa)?;
         }
     }
-    reader.seal().map_err(|error| LoadError::unreadable(&root, error))?;
-    let (assets, mut summary) = loading.finish(&root)?;
+    reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
+    let (assets, mut summary) = loading.finish(spa);
     (summary.memory_bytes, summary.open_files) = reader.usage();
     Ok((assets, summary))
 }
@@ -60,22 +62,28 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
 /// A file that was read, or why it could not be; taken out when it is made an asset.
 type Read = Option<io::Result<ReadFile>>;
 
-/// Reads all files, on all cores: first how long they are, which decides what stays on disk, then what is in them.
-fn read_all(root: &Path, files: &[WalkedFile], options: &Options<'_>) -> (Reader, Vec<Read>) {
-    let lengths = parallel::map(files, |(): &mut (), file| file.path.symlink_metadata().map_or(0, |metadata| metadata.len()));
-    let homes = options.storage.homes(&lengths, options.memory_file_bytes_max);
-    let files: Vec<_> = files.iter().zip(homes).collect();
+/// Reads the files of all roots, on all cores: first how long they are, which decides what stays on disk, then what is in them. Those that an
+/// earlier root answers for are left out.
+fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>) -> (Reader, Vec<Vec<Read>>) {
+    let mut seen = HashSet::new();
+    let files: Vec<_> = walked.iter().flatten().map(|file| (file, seen.insert(file.key.as_slice()))).collect();
+    let length_of = |(): &mut (), &(file, counts): &(&WalkedFile, bool)| if counts { file.length() } else { 0 };
+    let homes = options.storage.homes(&parallel::map(&files, length_of), options.memory_file_bytes_max);
     let reader = Reader::new(options.storage, options.memory_file_bytes_max);
     let progress = Progress::new(root, files.len());
-    let reads = parallel::map(&files, |scratch: &mut Scratch, &(file, home)| {
-        let read = reader.read(&file.path, home, scratch);
+    let files: Vec<_> = files.into_iter().zip(homes).collect();
+    let reads = parallel::map(&files, |scratch: &mut Scratch, &((file, counts), home)| {
+        let read = counts.then(|| reader.read(file, home, scratch));
         progress.step();
-        Some(read)
+        read
     });
-    (reader, reads)
+    let mut reads = reads.into_iter();
+    let by_root = walked.iter().map(|files| reads.by_ref().take(files.len()).collect()).collect();
+    (reader, by_root)
 }
 
 struct Loading<'a> {
+    /// Those of the root that is being loaded.
     files: &'a [WalkedFile],
     options: &'a Options<'a>,
     /// One for each of `files`.
@@ -83,12 +91,28 @@ struct Loading<'a> {
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
     refused: [Arc<FieldBlock>; 2],
     lookup: Lookup,
+    /// The files of the roots so far: a later root does not answer for these.
+    taken: HashSet<&'a [u8]>,
     /// By folder (without slash): the place of the best index file in the list of names, and that file.
     indexes: HashMap<&'a [u8], (usize, Arc<Asset>)>,
     summary: Summary,
 }
 
 impl<'a> Loading<'a> {
+    /// Loads one root, after those that are asked before it.
+    fn root(&mut self, files: &'a [WalkedFile], reads: Vec<Read>) -> Result<Vec<Arc<Asset>>, LoadError> {
+        (self.files, self.reads) = (files, reads);
+        let mut assets = Vec::with_capacity(files.len());
+        for (index, file) in files.iter().enumerate() {
+            if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
+                assets.push(self.file(index, file)?);
+            }
+        }
+        let indexes: Vec<_> = self.indexes.drain().map(|(folder, (_, asset))| (folder, asset)).collect();
+        order::enter(&mut self.lookup, &self.options.selection.order, &assets, &indexes);
+        Ok(assets)
+    }
+
     fn walked(&self, key: &[u8]) -> Option<(usize, &'a WalkedFile)> {
         let index = self.files.binary_search_by(|file| file.key.as_slice().cmp(key)).ok()?;
         Some((index, self.files.get(index)?))
@@ -105,7 +129,7 @@ impl<'a> Loading<'a> {
         base.is_some_and(|base| self.walked(base).is_some() && !MediaType::of(base).is_archive() && !self.is_sibling(base))
     }
 
-    fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<(), LoadError> {
+    fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<Arc<Asset>, LoadError> {
         let read = self.take(index).map_err(|error| LoadError::unreadable(&file.path, error))?;
         let mut siblings = Vec::new();
         for (coding, suffix) in SIBLINGS {
@@ -121,8 +145,7 @@ impl<'a> Loading<'a> {
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
         self.note_index(&file.key, &asset);
-        self.lookup.insert(&file.key, || Place::File(Arc::clone(&asset)));
-        Ok(())
+        Ok(asset)
     }
 
     /// Reads a coded sibling; `None`, and a warning, when it is of no use.
@@ -138,13 +161,14 @@ impl<'a> Loading<'a> {
     }
 
     fn asset(&self, key: &[u8], read: ReadFile, siblings: Vec<(Coding, ReadFile)>) -> Asset {
-        let media_type = MediaType::of(key);
+        let selection = self.options.selection;
+        let media_type = MediaType::chosen(key, &selection.mime);
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
-        let policy = Policy::of(key, media_type);
+        let policy = Policy::of(key, media_type, selection);
         let common = Common {
             content_type: media_type.header_value(encoding),
-            cache_control: policy.header_value(),
+            cache_control: policy.header_value(selection),
             last_modified: read.modified.and_then(|modified| last_modified(modified, self.options.now)),
             vary,
             options: self.options,
@@ -171,21 +195,19 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn finish(mut self, root: &Path) -> Result<(Assets, Summary), LoadError> {
-        for (folder, (_, asset)) in self.indexes {
-            self.lookup.insert(&[folder, b"/"].concat(), || Place::File(Arc::clone(&asset)));
-            self.lookup.insert(folder, || Place::Folder);
-        }
-        let spa = match self.options.spa.map(|spa| spa.trim_start_matches('/')) {
-            None => None,
-            Some(spa) => match self.lookup.find(format!("/{spa}").as_bytes()) {
-                Some(Place::File(page)) => Some(Spa::new(Arc::clone(page))),
-                Some(Place::Folder) | None => return Err(LoadError { path: root.join(spa), problem: LoadProblem::NoSpaFile }),
-            },
-        };
+    fn finish(self, spa: Option<Spa>) -> (Assets, Summary) {
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok((Assets { lookup: self.lookup, spa }, summary))
+        (Assets { lookup: self.lookup, spa }, summary)
+    }
+}
+
+/// The page of the application, which is the first root's: it is what names the scripts of the new build.
+fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<Spa>, LoadError> {
+    let Some(spa) = spa.map(|spa| spa.trim_start_matches('/')) else { return Ok(None) };
+    match assets.iter().find(|asset| asset.key().strip_prefix(b"/") == Some(spa.as_bytes())) {
+        Some(page) => Ok(Some(Spa::new(Arc::clone(page)))),
+        None => Err(LoadError { path: root.path().join(spa), problem: LoadProblem::NoSpaFile }),
     }
 }
 

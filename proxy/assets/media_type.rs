@@ -1,9 +1,11 @@
 //! The media type of a file, by its name.
 //!
 //! `mime_guess` knows a thousand extensions; the ones that a browser is strict about, or that it has otherwise than the web
-//! does, are fixed here, so that an update of that list cannot change what a site serves.
+//! does, are fixed here, so that an update of that list cannot change what a site serves. The route's `mime` is before both.
 
 use http::HeaderValue;
+
+use crate::config::MimeRule;
 
 /// Extension (lower case) and media type.
 const FIXED: &[(&[u8], &str)] = &[
@@ -53,53 +55,75 @@ const NAMED: &[(&[u8], &str)] = &[(b"apple-app-site-association", "application/j
 
 const UNKNOWN: &str = "application/octet-stream";
 
-/// A media type without parameters.
+/// A media type; only one of the operator's may have parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct MediaType(&'static str);
+pub(super) struct MediaType<'a>(&'a str);
 
-impl MediaType {
+impl<'a> MediaType<'a> {
+    /// The media type of the file at `key` by the longest ending among `rules`, else by what is known.
+    pub(super) fn chosen(key: &[u8], rules: &'a [MimeRule]) -> Self {
+        let ends = |ending: &[u8]| {
+            key.len().checked_sub(ending.len()).and_then(|at| key.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+        };
+        let rule = rules.iter().filter(|rule| ends(rule.ending.as_bytes())).max_by_key(|rule| rule.ending.len());
+        rule.map_or_else(|| MediaType::of(key), |rule| Self(&rule.media_type))
+    }
+
+    /// `text/html` of `text/html; charset=x`, in whatever case it is written.
+    fn essence(self) -> &'a str {
+        self.0.split(';').next().unwrap_or_default().trim_ascii_end()
+    }
+
+    fn is(self, known: &str) -> bool {
+        self.essence().eq_ignore_ascii_case(known)
+    }
+}
+
+impl MediaType<'_> {
     /// The media type of the file at `key`, a path with slashes.
-    pub(super) fn of(key: &[u8]) -> Self {
+    pub(super) fn of(key: &[u8]) -> MediaType<'static> {
         let name = key.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let known = |table: &'static [(&[u8], &str)], wanted: &[u8]| {
             table.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)).map(|&(_, media_type)| media_type)
         };
         if let Some(media_type) = known(NAMED, name) {
-            return Self(media_type);
+            return MediaType(media_type);
         }
-        let Some(dot) = memchr::memrchr(b'.', name) else { return Self(UNKNOWN) };
+        let Some(dot) = memchr::memrchr(b'.', name) else { return MediaType(UNKNOWN) };
         let extension = name.get(dot + 1..).unwrap_or_default();
         let guessed = || mime_guess::from_ext(std::str::from_utf8(extension).ok()?).first_raw();
-        Self(known(FIXED, extension).or_else(guessed).unwrap_or(UNKNOWN))
+        MediaType(known(FIXED, extension).or_else(guessed).unwrap_or(UNKNOWN))
     }
 
     /// `true` for a page.
     pub(super) fn is_html(self) -> bool {
-        matches!(self.0, "text/html" | "application/xhtml+xml")
+        self.is("text/html") || self.is("application/xhtml+xml")
     }
 
     /// `true` for an archive, whose compressed form is a file of its own that people download under its own name: `x.tar.gz` beside `x.tar`.
     pub(super) fn is_archive(self) -> bool {
-        self.0 == "application/x-tar"
+        self.is("application/x-tar")
     }
 
     /// `true` when the bytes are characters, so that a `charset` says something.
     fn is_text(self) -> bool {
-        self.0.starts_with("text/")
-            || self.0.ends_with("+json")
-            || self.0.ends_with("+xml")
-            || matches!(self.0, "application/json" | "application/xml" | "application/yaml")
+        let essence = self.essence().to_ascii_lowercase();
+        essence.starts_with("text/")
+            || essence.ends_with("+json")
+            || essence.ends_with("+xml")
+            || matches!(essence.as_str(), "application/json" | "application/xml" | "application/yaml")
     }
 
     /// The value of `Content-Type`. `is_utf8` is whether the bytes are: a text in another encoding is left to say so itself,
     /// since the header would win over it (HTML: "determining the character encoding"; RFC 7303 §3.2).
     pub(super) fn header_value(self, encoding: TextEncoding) -> HeaderValue {
-        match encoding {
-            TextEncoding::Utf8 if self.is_text() => {
-                HeaderValue::from_str(&format!("{}; charset=utf-8", self.0)).unwrap_or(HeaderValue::from_static(UNKNOWN))
-            }
-            TextEncoding::Utf8 | TextEncoding::Other => HeaderValue::from_static(self.0),
-        }
+        let says_charset = self.0.to_ascii_lowercase().contains("charset=");
+        let value = match encoding {
+            TextEncoding::Utf8 if self.is_text() && !says_charset => HeaderValue::try_from(format!("{}; charset=utf-8", self.0)),
+            TextEncoding::Utf8 | TextEncoding::Other => HeaderValue::try_from(self.0),
+        };
+        // All are valid values: the config was read with that rule, and the tables have a test.
+        value.unwrap_or(HeaderValue::from_static(UNKNOWN))
     }
 }
 
@@ -168,6 +192,32 @@ mod tests {
     #[test]
     fn text_in_another_encoding_is_not_called_utf8() {
         assert_eq!(MediaType::of(b"/old.html").header_value(TextEncoding::Other), "text/html");
+    }
+
+    #[test]
+    fn the_longest_ending_of_the_operator_is_before_all_others() {
+        let rule = |ending: &str, media_type: &str| MimeRule { ending: ending.into(), media_type: media_type.into() };
+        let rules = [
+            rule(".js", "text/plain"),
+            rule(".user.js", "application/x-user-script+json"),
+            rule(".old.html", "Text/HTML; Charset=iso-8859-1"),
+            rule(".vue", "TEXT/x-vue; version=3"),
+            rule(".bin", "application/x-thing"),
+        ];
+        for (key, value) in [
+            ("/a.js", "text/plain; charset=utf-8"),
+            ("/A.JS", "text/plain; charset=utf-8"),
+            ("/a.user.js", "application/x-user-script+json; charset=utf-8"),
+            ("/a.css", "text/css; charset=utf-8"),
+            ("/a.old.html", "Text/HTML; Charset=iso-8859-1"),
+            ("/a.vue", "TEXT/x-vue; version=3; charset=utf-8"),
+            ("/a.bin", "application/x-thing"),
+            ("/js", "application/octet-stream"),
+        ] {
+            assert_eq!(MediaType::chosen(key.as_bytes(), &rules).header_value(TextEncoding::Utf8), value, "{key}");
+        }
+        assert!(MediaType::chosen(b"/a.old.html", &rules).is_html());
+        assert!(!MediaType::chosen(b"/a.js", &rules).is_html());
     }
 
     #[test]

@@ -7,9 +7,9 @@
 //! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes
 //! to the folder. The look-up is by the bytes of a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load` (files to assets), `policy` (how
-//! long they may be cached), `spa` (when the page of the application answers), `reply` (which answer); `tree`, `changes` and `kept` for when a new
-//! build comes.
+//! Where to look next: `root` (where files are opened), `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load`
+//! (files to assets), `order` (the paths that they answer), `policy` (how long they may be cached), `spa` (when the page of the application
+//! answers), `reply` (which answer); `tree`, `changes` and `kept` for when a new build comes.
 
 mod asset;
 mod changes;
@@ -19,6 +19,7 @@ mod kept;
 mod load;
 mod lookup;
 mod media_type;
+mod order;
 mod parallel;
 mod policy;
 mod problem;
@@ -26,6 +27,7 @@ mod progress;
 mod reader;
 mod references;
 mod reply;
+mod root;
 mod spa;
 mod storage;
 mod stored;
@@ -53,6 +55,7 @@ pub use self::walk::FILES_MAX;
 use self::content::Content;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
+use crate::config::Selection;
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -73,6 +76,8 @@ pub struct Options<'a> {
     pub storage: Storage,
     /// The time of the load: a file that claims to be newer has no `Last-Modified` (RFC 9110 §8.8.2.1).
     pub now: SystemTime,
+    /// Further roots, which files count, under which paths they answer, and what is said of them.
+    pub selection: &'a Selection,
 }
 
 /// A loaded folder. It never changes; a new build is a new one.
@@ -96,12 +101,12 @@ pub enum Found<'a> {
 }
 
 impl Assets {
-    /// Reads the folder `root` into memory. The [`Summary`] has what is worth a line in the log.
+    /// Reads the folder `root`, and those of [`Selection::later_roots`], into memory. The [`Summary`] has what is worth a line in the log.
     ///
     /// # Errors
     ///
     /// [`LoadError`] when the root is no folder, when something in it cannot be read, when it has more files than
-    /// [`FILES_MAX`] or when the file of [`Options::spa`] is not there.
+    /// [`FILES_MAX`], or when the file of [`Options::spa`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
     }

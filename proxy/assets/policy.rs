@@ -1,12 +1,14 @@
 //! How long a file may be kept by browsers and caches.
 //!
 //! The policy follows the file that is served, never the URL that was asked: the page of an application has one policy under
-//! every path that it answers. Which names say that their content never changes is decided in `fingerprint`.
+//! every path that it answers. Which names say that their content never changes is decided by `immutable` where the route has
+//! it, else in `fingerprint`.
 
 use http::HeaderValue;
 
 use super::fingerprint;
 use super::media_type::MediaType;
+use crate::config::Selection;
 
 /// The cache policy of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +23,14 @@ pub(super) enum Policy {
 
 impl Policy {
     /// The policy of the file at `key`. A page is never immutable, whatever its name looks like: it is what names the others.
-    pub(super) fn of(key: &[u8], media_type: MediaType) -> Self {
+    pub(super) fn of(key: &[u8], media_type: MediaType<'_>, selection: &Selection) -> Self {
+        let never_changes = || match &selection.immutable {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(key)),
+            None => fingerprint::is_in(key),
+        };
         if media_type.is_html() {
             Self::Page
-        } else if fingerprint::is_in(key) {
+        } else if never_changes() {
             Self::Immutable
         } else {
             Self::Revalidated
@@ -32,21 +38,43 @@ impl Policy {
     }
 
     /// The value of `Cache-Control`.
-    pub(super) const fn header_value(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Page => "no-cache",
-            Self::Immutable => "public, max-age=31536000, immutable",
-            Self::Revalidated => "public, max-age=0, must-revalidate",
-        })
+    pub(super) fn header_value(self, selection: &Selection) -> HeaderValue {
+        match self {
+            Self::Page => selection.html_cache.clone(),
+            Self::Immutable => HeaderValue::from_static("public, max-age=31536000, immutable"),
+            Self::Revalidated => HeaderValue::from_static("public, max-age=0, must-revalidate"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FilePattern;
 
     fn policy(key: &str) -> Policy {
-        Policy::of(key.as_bytes(), MediaType::of(key.as_bytes()))
+        Policy::of(key.as_bytes(), MediaType::of(key.as_bytes()), &Selection::default())
+    }
+
+    fn policy_by(patterns: &[&str], key: &str) -> Policy {
+        let immutable = patterns.iter().map(|pattern| FilePattern::parse(pattern).unwrap()).collect();
+        let selection = Selection { immutable: Some(immutable), ..Selection::default() };
+        Policy::of(key.as_bytes(), MediaType::of(key.as_bytes()), &selection)
+    }
+
+    #[test]
+    fn patterns_stand_in_the_place_of_the_look_for_a_hash() {
+        let patterns = ["/assets/*", "*.[hash].*"];
+        assert_eq!(policy_by(&patterns, "/assets/logo.png"), Policy::Immutable);
+        assert_eq!(policy_by(&patterns, "/main.1a2b3c4d.js"), Policy::Immutable);
+        assert_eq!(policy_by(&patterns, "/main-1a2b3c4d.js"), Policy::Revalidated);
+        assert_eq!(policy_by(&patterns, "/logo.png"), Policy::Revalidated);
+        assert_eq!(policy_by(&[], "/assets/index-BgA0-x9_.js"), Policy::Revalidated);
+    }
+
+    #[test]
+    fn a_page_is_never_immutable_whatever_the_patterns_say() {
+        assert_eq!(policy_by(&["/**"], "/assets/page.html"), Policy::Page);
     }
 
     #[test]

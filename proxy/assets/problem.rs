@@ -36,6 +36,10 @@ pub struct Warning {
 pub enum WarningReason {
     /// A symbolic link to something that is not in the root.
     LinkLeavesRoot,
+    /// A symbolic link where none is followed.
+    LinkDenied,
+    /// A folder of `root` behind the first that is not there.
+    RootAbsent,
     /// A symbolic link to nothing, or to what may not be looked at.
     LinkBroken,
     /// A symbolic link to a folder that it lies in.
@@ -64,6 +68,10 @@ impl fmt::Display for Warning {
         write!(out, "{} is not served: ", self.path.display())?;
         match &self.reason {
             WarningReason::LinkLeavesRoot => out.write_str("a symbolic link that leaves the root"),
+            WarningReason::LinkDenied => out.write_str("a symbolic link, and `symlinks` is \"deny\""),
+            WarningReason::RootAbsent => {
+                out.write_str("the folder is not there; the files of a build before are missed at the first deploy only")
+            }
             WarningReason::LinkBroken => out.write_str("a symbolic link to nothing that can be reached"),
             WarningReason::LinkLoops => out.write_str("a symbolic link to a folder that it lies in"),
             WarningReason::NotAFile => out.write_str("neither a file nor a folder"),

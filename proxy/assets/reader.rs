@@ -16,7 +16,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::content::{Content, ReadFile};
 use super::storage::{Delivery, Home, SENDFILE_BYTES_MIN, Storage};
-use super::stored::{self, Identity, Shelf, Stored};
+use super::stored::{Identity, Shelf, Stored};
+use super::walk::WalkedFile;
 
 /// How much of a file is read at once when it stays on disk.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -61,12 +62,9 @@ impl Reader {
         self.shelf.as_ref().map_or(Ok(()), Shelf::seal)
     }
 
-    /// Reads the file at `path`, whose last part must not be a symbolic link.
-    ///
-    /// The walk found a file there; what is there now decides. So the file is opened without following a link and without
-    /// waiting for the other end of a FIFO, and looked at again.
-    pub(super) fn read(&self, path: &Path, home: Home, scratch: &mut Scratch) -> io::Result<ReadFile> {
-        let mut file = stored::open(path)?;
+    /// Reads a file. The walk found one there; what is there now decides, so that it is looked at again.
+    pub(super) fn read(&self, walked: &WalkedFile, home: Home, scratch: &mut Scratch) -> io::Result<ReadFile> {
+        let mut file = walked.open()?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -84,7 +82,7 @@ impl Reader {
                 let scan = Scan::of(&mut file, scratch)?;
                 let hash = scratch.hasher.digest128();
                 // As it was before it was read: a change meanwhile makes it another file too.
-                let content = self.keep_on_disk(hash, file, (path, Identity::of(&metadata), scan.length));
+                let content = self.keep_on_disk(hash, file, (&walked.path, Identity::of(&metadata), scan.length));
                 Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified })
             }
         }
@@ -221,7 +219,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        reader(memory_file_bytes_max, Delivery::Encrypted).read(&path, Home::Memory, &mut Scratch::default()).unwrap()
+        reader(memory_file_bytes_max, Delivery::Encrypted).read(&WalkedFile::at(&path), Home::Memory, &mut Scratch::default()).unwrap()
     }
 
     fn stored(content: &Content) -> &Arc<Stored> {
@@ -258,7 +256,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
-        assert!(reader(1, Delivery::Plain).read(&folder.path().join("link"), Home::Memory, &mut Scratch::default()).is_err());
+        assert!(
+            reader(1, Delivery::Plain).read(&WalkedFile::at(&folder.path().join("link")), Home::Memory, &mut Scratch::default()).is_err()
+        );
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
         let path = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
         assert_eq!(
-            reader(1, Delivery::Plain).read(&path, Home::Memory, &mut Scratch::default()).unwrap_err().kind(),
+            reader(1, Delivery::Plain).read(&WalkedFile::at(&path), Home::Memory, &mut Scratch::default()).unwrap_err().kind(),
             io::ErrorKind::InvalidInput
         );
     }
@@ -282,7 +282,7 @@ mod tests {
         {
             let reader = reader(u64::MAX, delivery);
             std::fs::write(&path, &large).unwrap();
-            let content = reader.read(&path, Home::Memory, &mut Scratch::default()).unwrap().content;
+            let content = reader.read(&WalkedFile::at(&path), Home::Memory, &mut Scratch::default()).unwrap().content;
             assert_eq!(matches!(content, Content::Stored(_)), is_stored, "{delivery:?}");
             if is_stored {
                 assert_eq!(stored(&content).copy(0, SENDFILE_BYTES_MIN).is_some(), has_copy);
@@ -290,7 +290,10 @@ mod tests {
             assert!(content.has(&large) && !content.has(&large[1..]));
             assert_eq!(reader.usage(), (SENDFILE_BYTES_MIN * if has_copy { 2 } else { 1 }, 0));
             std::fs::write(&path, &large[1..]).unwrap();
-            assert!(matches!(reader.read(&path, Home::Memory, &mut Scratch::default()).unwrap().content, Content::Memory(_)));
+            assert!(matches!(
+                reader.read(&WalkedFile::at(&path), Home::Memory, &mut Scratch::default()).unwrap().content,
+                Content::Memory(_)
+            ));
         }
     }
 
@@ -298,7 +301,8 @@ mod tests {
     fn names_of_one_file_on_disk_share_a_descriptor_and_files_over_the_limit_are_opened_when_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let reader = reader(0, Delivery::Plain);
-        let read = |name: &str| reader.read(&folder.path().join(name), Home::Disk, &mut Scratch::default()).unwrap().content;
+        let read =
+            |name: &str| reader.read(&WalkedFile::at(&folder.path().join(name)), Home::Disk, &mut Scratch::default()).unwrap().content;
         for name in ["1", "2", "3"] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }

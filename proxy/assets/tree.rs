@@ -4,15 +4,19 @@
 //! (Kubernetes, `current -> releases/2`) as well as a file that was written over, on every file system.
 
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::problem::{LoadError, LoadProblem};
+use super::root::Root;
 use super::walk;
+use crate::config::Selection;
 
 /// The state of a folder: two that are equal are the same state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,35 +32,17 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Looks at the folder `root`.
+    /// Looks at the folder `root` and at the later roots of `selection`, which may be absent.
     ///
     /// # Errors
-    /// When it is no folder, a folder in it cannot be read, or it has more files than [`FILES_MAX`](super::FILES_MAX).
-    pub fn look(root: &Path) -> Result<Self, LoadError> {
-        let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| LoadError::unreadable(path, error));
-        let real = root.canonicalize().map_err(|error| LoadError::unreadable(root, error))?;
-        let folder = metadata(&real)?;
-        if !folder.is_dir() {
-            return Err(LoadError { path: real, problem: LoadProblem::NotAFolder });
-        }
+    /// When one is no folder, a folder in it cannot be read, or it has more files than [`FILES_MAX`](super::FILES_MAX).
+    pub fn look(root: &Path, selection: &Selection) -> Result<Self, LoadError> {
         let mut look = Look { hasher: Box::new(Xxh3::new()), changed: UNIX_EPOCH };
-        look.see_time(&metadata(root)?);
-        look.see_time(&folder);
-        look.name(real.as_os_str().as_bytes());
-        look.number(folder.dev());
-        look.number(folder.ino());
-        let mut parent = real.clone();
-        for file in walk::walk(&real, &mut Vec::new())? {
-            look.name(&file.key);
-            // What is gone already is a state too; it will be another the next time.
-            if let Ok(metadata) = fs::symlink_metadata(&file.path) {
-                look.file(&metadata);
-            }
-            if let Some(folder) = file.path.parent().filter(|folder| *folder != parent) {
-                parent = folder.to_owned();
-                if let Ok(metadata) = fs::symlink_metadata(folder) {
-                    look.see_time(&metadata);
-                }
+        look.root(root, selection)?;
+        for later in &selection.later_roots {
+            match look.root(&later.value, selection) {
+                Err(LoadError { problem: LoadProblem::Unreadable(error), .. }) if error.kind() == io::ErrorKind::NotFound => look.number(0),
+                other => other?,
             }
         }
         Ok(Self { fingerprint: Fingerprint(look.hasher.digest128()), changed: look.changed })
@@ -69,6 +55,32 @@ struct Look {
 }
 
 impl Look {
+    fn root(&mut self, path: &Path, selection: &Selection) -> Result<(), LoadError> {
+        let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| LoadError::unreadable(path, error));
+        let root = Arc::new(Root::open(path, selection.symlinks)?);
+        let folder = metadata(root.path())?;
+        self.see_time(&metadata(path)?);
+        self.see_time(&folder);
+        self.name(root.path().as_os_str().as_bytes());
+        self.number(folder.dev());
+        self.number(folder.ino());
+        let mut parent = root.path().to_owned();
+        for file in walk::walk(&root, selection.hidden, &mut Vec::new())? {
+            self.name(&file.key);
+            // What is gone already is a state too; it will be another the next time.
+            if let Ok(metadata) = fs::symlink_metadata(&file.path) {
+                self.file(&metadata);
+            }
+            if let Some(folder) = file.path.parent().filter(|folder| *folder != parent) {
+                parent = folder.to_owned();
+                if let Ok(metadata) = fs::symlink_metadata(folder) {
+                    self.see_time(&metadata);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn name(&mut self, name: &[u8]) {
         self.number(name.len() as u64);
         self.hasher.update(name);
@@ -105,7 +117,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn look(path: &Path) -> Fingerprint {
-        Tree::look(path).unwrap().fingerprint
+        Tree::look(path, &Selection::default()).unwrap().fingerprint
     }
 
     #[test]
@@ -133,7 +145,7 @@ mod tests {
         step("another name");
         fs::remove_file(root.join("c.js")).unwrap();
         fs::write(root.join(".hidden"), "not served").unwrap();
-        assert!(Tree::look(root).is_ok());
+        assert!(Tree::look(root, &Selection::default()).is_ok());
     }
 
     #[test]
@@ -162,7 +174,7 @@ mod tests {
     #[test]
     fn a_missing_folder_is_an_error_with_its_name() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Tree::look(&folder.path().join("gone")).unwrap_err();
+        let error = Tree::look(&folder.path().join("gone"), &Selection::default()).unwrap_err();
         assert!(error.to_string().contains("gone"), "{error}");
     }
 }

@@ -81,11 +81,13 @@ impl Variant {
 }
 
 /// The fields of a 412 or 416. They are the same for all files: neither says anything about the representation but its length
-/// (`Content-Range`, which comes with the answer), and neither may be stored under the policy of the file.
+/// (`Content-Range`, which comes with the answer), and neither may be stored, neither under the policy of the file nor under
+/// one that the route sets for its files.
 pub(super) fn refused(vary: Vary, options: &Options<'_>) -> FieldBlock {
-    let fields =
-        vec![(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
-    FieldBlock::new(finished(fields, vary, options))
+    let mut fields = finished(vec![(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))], vary, options);
+    fields.retain(|(name, _)| *name != header::CACHE_CONTROL);
+    fields.insert(0, (header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    FieldBlock::new(fields)
 }
 
 /// Merges in the route's policy. `Vary: Accept-Encoding` stays whatever that says: without it a cache gives a coded body to a

@@ -1,16 +1,20 @@
 //! Which files of a folder count.
 //!
-//! Hidden names do not, except below `/.well-known`. Symbolic links do when what they lead to lies inside the root, which is
-//! how Kubernetes mounts a ConfigMap and how releases are switched. Nothing is opened here but folders.
+//! Hidden names do not, except below `/.well-known`, unless `hidden` says so. Symbolic links do as `symlinks` says: when what
+//! they lead to lies inside the root, which is how Kubernetes mounts a ConfigMap and how releases are switched, or all, or
+//! none. Nothing is opened here but folders.
 
 #![allow(clippy::indexing_slicing, reason = "indexes are handed out by the vector that they index, which never shrinks")]
 
-use std::fs::{self, DirEntry, FileType};
+use std::fs::{self, DirEntry, File, FileType};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::problem::{LoadError, LoadProblem, Warning, WarningReason};
+use super::root::Root;
+use crate::config::{Hidden, Symlinks};
 
 /// The most files and folders that a root may have; more is a mistake in the config (`root = "/"`), better named than carried out.
 pub const FILES_MAX: usize = 200_000;
@@ -19,18 +23,39 @@ pub const FILES_MAX: usize = 200_000;
 const LOST_AND_FOUND: &[u8] = b"lost+found";
 
 /// A file that counts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct WalkedFile {
     /// Its path in the root, beginning with a slash; the bytes are those of the names.
     pub(super) key: Vec<u8>,
-    /// Where it is opened: no part of this path below the root is a symbolic link.
+    /// Where it is: when it was found, no part of this path was a symbolic link.
     pub(super) path: PathBuf,
+    root: Arc<Root>,
 }
 
-/// The files of `root`, which must be canonical, sorted by key.
-pub(super) fn walk(root: &Path, warnings: &mut Vec<Warning>) -> Result<Vec<WalkedFile>, LoadError> {
-    let mut walk = Walk { root, folders: Vec::new(), files: Vec::new(), warnings };
-    walk.folders.push(Folder { key: Vec::new(), path: root.to_owned(), parent: None });
+impl WalkedFile {
+    /// Opens what is there now, which need not be a file any more; see [`Root::open_file`].
+    pub(super) fn open(&self) -> io::Result<File> {
+        self.root.open_file(&self.path)
+    }
+
+    /// How many bytes it has; zero when it is gone.
+    pub(super) fn length(&self) -> u64 {
+        self.path.symlink_metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// A file of the folder that it lies in, for tests that have no walk.
+    #[cfg(test)]
+    pub(super) fn at(path: &Path) -> Self {
+        let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap());
+        let root = Root::open(folder, Symlinks::Inside).unwrap();
+        Self { key: [b"/", name.as_bytes()].concat(), path: root.path().join(name), root: Arc::new(root) }
+    }
+}
+
+/// The files of `root`, sorted by key.
+pub(super) fn walk(root: &Arc<Root>, hidden: Hidden, warnings: &mut Vec<Warning>) -> Result<Vec<WalkedFile>, LoadError> {
+    let mut walk = Walk { root, hidden, folders: Vec::new(), files: Vec::new(), warnings };
+    walk.folders.push(Folder { key: Vec::new(), path: root.path().to_owned(), parent: None });
     let mut next = 0;
     while next < walk.folders.len() {
         walk.folder(next)?;
@@ -49,7 +74,8 @@ struct Folder {
 }
 
 struct Walk<'a> {
-    root: &'a Path,
+    root: &'a Arc<Root>,
+    hidden: Hidden,
     folders: Vec<Folder>,
     files: Vec<WalkedFile>,
     warnings: &'a mut Vec<Warning>,
@@ -69,7 +95,7 @@ impl Walk<'_> {
     fn entry(&mut self, folder: usize, folder_key: &[u8], entry: &DirEntry) -> Result<(), LoadError> {
         let name = entry.file_name();
         let name = name.as_bytes();
-        if is_left_out(folder_key, name) {
+        if is_left_out(folder_key, name, self.hidden) {
             return Ok(());
         }
         let key = [folder_key, b"/", name].concat();
@@ -86,19 +112,23 @@ impl Walk<'_> {
         if kind.is_dir() {
             self.folders.push(Folder { key, path, parent: Some(folder) });
         } else if kind.is_file() {
-            self.files.push(WalkedFile { key, path });
+            self.files.push(WalkedFile { key, path, root: Arc::clone(self.root) });
         } else {
             self.warn(path, WarningReason::NotAFile);
         }
         // Folders count too: they cost memory while walking.
         if self.files.len() + self.folders.len() > FILES_MAX {
-            return Err(LoadError { path: self.root.to_owned(), problem: LoadProblem::TooManyFiles });
+            return Err(LoadError { path: self.root.path().to_owned(), problem: LoadProblem::TooManyFiles });
         }
         Ok(())
     }
 
-    /// Follows a link to its end, and takes that end if it lies in the root.
+    /// Follows a link to its end, and takes that end if it may lie there.
     fn link(&mut self, folder: usize, key: Vec<u8>, path: PathBuf) -> Result<(), LoadError> {
+        if self.root.symlinks() == Symlinks::Deny {
+            self.warn(path, WarningReason::LinkDenied);
+            return Ok(());
+        }
         let target = match path.canonicalize() {
             Ok(target) => target,
             // Permission is denied only on the way out of the root or to something that could not be served either.
@@ -112,7 +142,7 @@ impl Walk<'_> {
             }
             Err(error) => return Err(LoadError::unreadable(path, error)),
         };
-        if !target.starts_with(self.root) {
+        if self.root.symlinks() == Symlinks::Inside && !target.starts_with(self.root.path()) {
             self.warn(path, WarningReason::LinkLeavesRoot);
             return Ok(());
         }
@@ -141,8 +171,12 @@ impl Walk<'_> {
     }
 }
 
-fn is_left_out(folder_key: &[u8], name: &[u8]) -> bool {
+fn is_left_out(folder_key: &[u8], name: &[u8], hidden: Hidden) -> bool {
     let at_top = folder_key.is_empty();
-    let is_hidden = name.starts_with(b".") && !(at_top && name == b".well-known");
+    let is_hidden = match hidden {
+        Hidden::Missing => name.starts_with(b".") && !(at_top && name == b".well-known"),
+        // `..data` and `..2024_01_01`, where Kubernetes has once more what it links to.
+        Hidden::Served => name.starts_with(b".."),
+    };
     is_hidden || (at_top && name == LOST_AND_FOUND)
 }

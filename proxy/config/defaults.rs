@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{AccessFormat, AccessLog, AccessTarget, HeaderPreset, HttpVersions, Limits, LogLevel, Timeouts};
+use super::{AccessFormat, AccessLog, AccessTarget, Attempt, HeaderPreset, Hidden, HttpVersions, Limits, LogLevel, Symlinks, Timeouts};
 use crate::units::ByteSize;
 
 /// `server.listen` without `[tls]`: a port that any user may bind, so that a container without capabilities starts.
@@ -75,6 +75,18 @@ pub const WATCH: bool = true;
 
 /// `route.keep_previous`: tabs that were opened before a deploy find the chunks of their build for as long as most of them stay open.
 pub const KEEP_PREVIOUS: Duration = Duration::from_secs(60 * 60);
+
+/// `route.try`: what every static server does.
+pub const TRY: &[Attempt] = &[Attempt::File, Attempt::Folder];
+
+/// `route.hidden`: `.env` and `.git` are what scanners ask for first.
+pub const HIDDEN: Hidden = Hidden::Missing;
+
+/// `route.symlinks`: how Kubernetes mounts a ConfigMap and how releases are switched, and no way out.
+pub const SYMLINKS: Symlinks = Symlinks::Inside;
+
+/// `route.html_cache`: stored, but asked for again each time, so that a deploy is seen at once.
+pub const HTML_CACHE: &str = "no-cache";
 
 /// `redirect.status`, also of `redirect = "…"`: as `https_redirect`.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;

@@ -1,14 +1,14 @@
 //! `root` with its options, as the operator wrote them: a folder of built files and how it is served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Spanned;
+use super::{Selection, Spanned};
 
 /// The folder of a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Folder {
-    /// `root`.
+    /// `root`, or the first of its folders.
     pub root: Spanned<PathBuf>,
     /// `index`: the file that stands for a folder.
     pub index: Vec<String>,
@@ -18,4 +18,13 @@ pub struct Folder {
     pub watch: bool,
     /// `keep_previous`: how long the hashed files of earlier builds are still answered; zero for not at all.
     pub keep_previous: Duration,
+    /// Which files, under which paths, and what is said of them.
+    pub selection: Selection,
+}
+
+impl Folder {
+    /// Its folders, in the order in which they are asked.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.root).chain(&self.selection.later_roots).map(|root| root.value.as_path())
+    }
 }

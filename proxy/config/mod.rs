@@ -5,15 +5,19 @@
 
 pub mod defaults;
 mod diagnostic;
+mod file_pattern;
 mod folder;
 #[cfg(test)]
 mod golden;
 mod model;
+mod selection;
 mod source;
 mod toml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;
+pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;

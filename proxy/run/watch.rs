@@ -78,7 +78,7 @@ impl Watch {
 
 fn watch(current: &Current, bell: &Arc<Bell>, load_began: SystemTime) {
     let roots = current.load().roots();
-    let watched: Vec<&Path> = roots.iter().filter(|root| root.folder.watch).map(|root| root.folder.root.value.as_path()).collect();
+    let watched: Vec<&Path> = roots.iter().filter(|root| root.folder.watch).flat_map(|root| root.folder.paths()).collect();
     let mut notice = Notice::new(&watched, bell);
     let mut roots: Vec<RootWatch> = roots.into_iter().map(|root| RootWatch::new(root, load_began, &mut notice)).collect();
     let mut retired: Vec<Arc<Live>> = Vec::new();

@@ -91,7 +91,12 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
         Found::Asset(asset) | Found::Fallback(asset) => file_reply(route, asset, head),
-        Found::Directory => redirect_reply(route, StatusCode::PERMANENT_REDIRECT, &redirect::with_slash(path, head.query())),
+        Found::Directory => {
+            // As a refusal: a lifetime that the route sets is meant for its files.
+            let mut response = ResponseHead::new(StatusCode::PERMANENT_REDIRECT, Some(&route.refusal_block), ContentLength::Known(0));
+            response.push("location", &redirect::with_slash(path, head.query()));
+            Decision::Reply(route, response, Body::Empty)
+        }
         Found::Missing => match route.kept.find(below) {
             Some(asset) => file_reply(route, asset, head),
             None => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no such file")),

@@ -278,6 +278,7 @@ fn load_folder(
         memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
         storage,
         now,
+        selection: &folder.selection,
     };
     Assets::load(&folder.root.value, &options)
 }

@@ -3,6 +3,7 @@
 mod finding;
 mod loading;
 mod replies;
+mod selecting;
 mod succession;
 
 use std::fs;
@@ -50,6 +51,7 @@ fn options() -> Options<'static> {
         memory_file_bytes_max: 1 << 20,
         storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
+        selection: Box::leak(Box::default()),
     }
 }
 

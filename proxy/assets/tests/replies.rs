@@ -265,7 +265,7 @@ fn an_epoch_time_never_makes_a_304() {
 }
 
 #[test]
-fn the_policy_of_the_route_is_in_every_answer_and_wins() {
+fn the_policy_of_the_route_is_in_every_answer_and_wins_where_a_file_is_answered() {
     let folder = coded();
     let decorate = |fields: Fields| {
         let mut fields = fields;
@@ -275,9 +275,17 @@ fn the_policy_of_the_route_is_in_every_answer_and_wins() {
         fields
     };
     let (assets, _) = Assets::load(folder.path(), &Options { decorate: &decorate, ..options() }).unwrap();
-    for fields in [&[][..], &[("if-none-match", "*")], &[("range", "bytes=99-")], &[("if-match", "\"other\"")]] {
+    for (fields, status, policy) in [
+        (&[][..], 200, "private"),
+        (&[("range", "bytes=0-1")], 206, "private"),
+        (&[("if-none-match", "*")], 304, "private"),
+        (&[("range", "bytes=99-")], 416, "no-store"),
+        (&[("if-match", "\"other\"")], 412, "no-store"),
+    ] {
         let answer = reply(asset(&assets, "/app.js"), &get(fields));
-        assert_eq!(field(&answer, "cache-control"), Some("private"));
+        let cache_control: Vec<_> = answer.fields.map().get_all("cache-control").iter().collect();
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(cache_control, [policy], "{status}");
         let vary: Vec<_> = answer.fields.map().get_all("vary").iter().collect();
         assert_eq!(vary, ["Origin", "Accept-Encoding"], "a policy cannot take the coding out of Vary");
     }

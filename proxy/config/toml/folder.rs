@@ -3,11 +3,13 @@
 use ::toml::de::DeValue;
 
 use super::item::Item;
+use super::selection;
 use crate::config::{Folder, Spanned, defaults};
 use crate::units::UnitError;
 
 /// The keys of a route that count only with `root`.
-pub(super) const OPTIONS: [&str; 4] = ["index", "spa", "watch", "keep_previous"];
+pub(super) const OPTIONS: [&str; 10] =
+    ["index", "spa", "try", "hidden", "symlinks", "mime", "immutable", "html_cache", "watch", "keep_previous"];
 
 /// Reads `root` and those of [`OPTIONS`] that the route has; `None` when the folder is wrong, which is then reported.
 pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
@@ -31,12 +33,9 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
     if roots.is_empty() {
         item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
     }
-    if let Some(second) = roots.get(1) {
-        item.reader.report(
-            second.mistake("this version does not have several folders in `root` yet").label("not built yet").help("leave one folder"),
-        );
-    }
-    Some(Folder { root: roots.first()?.path()?, index, spa, watch, keep_previous })
+    let (first, later) = roots.split_first()?;
+    let (selection, page) = selection::read(later, options);
+    Some(Folder { root: first.path()?, index, spa: spa.or(page), selection, watch, keep_previous })
 }
 
 fn file_name(text: &str) -> Result<String, UnitError> {
@@ -50,7 +49,7 @@ fn file_name(text: &str) -> Result<String, UnitError> {
 }
 
 /// A path that stays inside of its root.
-fn relative_path(text: &str) -> Result<String, UnitError> {
+pub(super) fn relative_path(text: &str) -> Result<String, UnitError> {
     let error = |help: String| Err(UnitError { message: format!("\"{text}\" is not a file inside of `root`"), help });
     if text.starts_with('/') {
         return error(format!("write it from `root` on: \"{}\"", text.trim_start_matches('/')));

@@ -5,6 +5,7 @@
 //! was read with mistakes is thrown away. Not serde's derive: that stops at the first mistake.
 
 mod action;
+mod attempt;
 mod expand;
 mod folder;
 mod headers;
@@ -17,6 +18,7 @@ mod pattern;
 mod process;
 mod reader;
 mod route;
+mod selection;
 mod server;
 mod syntax;
 mod tls;

@@ -96,6 +96,16 @@ spa = "app.html"
 watch = false
 keep_previous = "10m"
 
+[[route]]
+path = "/docs"
+root = ["/srv/docs", "/srv/docs-previous"]
+try = ["{path}", "{path}.html", "{path}/", "/404.html"]
+hidden = true
+symlinks = "deny"
+mime = { ".WebManifest" = "application/json", ".wasm" = "application/wasm" }
+immutable = ["/assets/*", "*.[hash].*"]
+html_cache = "private"
+
 [log]
 level = "debug"
 access = { format = "combined", to = "/var/log/access.log", skip = ["/livez"] }
@@ -161,7 +171,7 @@ spa  = true
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);
-    let Action::Root(Folder { root, index, spa, watch, keep_previous }) = &config.routes[1].action.value else {
+    let Action::Root(Folder { root, index, spa, watch, keep_previous, .. }) = &config.routes[1].action.value else {
         panic!("{:?}", config.routes[1])
     };
     assert_eq!((root.value.to_str(), index.as_slice()), (Some("/srv/www"), ["index.html".to_owned()].as_slice()));
@@ -220,6 +230,23 @@ fn routes_keep_the_order_of_the_file_and_what_each_does() {
     assert_eq!(statuses, [308, 302, 200]);
     let Action::Root(Folder { spa: Some(spa), watch, keep_previous, .. }) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
     assert_eq!((spa.value.as_str(), *watch, *keep_previous), ("app.html", false, Duration::from_secs(600)));
+}
+
+#[test]
+fn the_selection_of_files_is_read_and_has_defaults() {
+    let routes = config(EVERY_KEY).routes;
+    let [Action::Root(plain), Action::Root(docs)] = [&routes[5], &routes[6]].map(|route| &route.action.value) else { panic!("{routes:?}") };
+    assert_eq!(plain.selection, Selection::default());
+    assert_eq!(plain.selection.order, [Attempt::File, Attempt::Folder]);
+    let selection = &docs.selection;
+    assert_eq!(selection.later_roots.iter().map(|root| root.value.to_str()).collect::<Vec<_>>(), [Some("/srv/docs-previous")]);
+    assert_eq!(selection.order, [Attempt::File, Attempt::Ending(".html".into()), Attempt::Folder]);
+    assert_eq!(docs.spa.as_ref().map(|page| page.value.as_str()), Some("404.html"), "the page at the end of `try`");
+    assert_eq!((selection.hidden, selection.symlinks), (Hidden::Served, Symlinks::Deny));
+    let mime: Vec<_> = selection.mime.iter().map(|rule| (rule.ending.as_str(), rule.media_type.as_str())).collect();
+    assert_eq!(mime, [(".webmanifest", "application/json"), (".wasm", "application/wasm")]);
+    assert_eq!(selection.immutable.as_ref().map(Vec::len), Some(2));
+    assert_eq!(selection.html_cache, "private");
 }
 
 #[test]
@@ -332,7 +359,7 @@ proptest! {
     #[test]
     fn any_line_under_any_table_is_answered_without_a_panic(
         table in "\\[(server|tls|limits|timeouts|headers|log|upstream\\.a|process\\.a|upstream|\\[route\\])\\]",
-        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|redirect|respond|headers|access|level)",
+        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|try|hidden|symlinks|mime|immutable|html_cache|redirect|respond|headers|access|level)",
         value in "(\"[ -~é]{0,8}\"|-?[0-9]{1,20}|true|\\[\\]|\\{\\}|\\[1, \"\"\\]|\\{ to = 1, status = \"\" \\}|1979-05-27|1e3|0xff)",
     ) {
         if let Err(mistakes) = read_text(&format!("{table}\n{key} = {value}\n")) {

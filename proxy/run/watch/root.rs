@@ -77,10 +77,10 @@ impl RootWatch {
         let (look_cost, is_unsteady) = (Duration::ZERO, false);
         let mut watch = Self { root, known: None, state: State::Quiet(None), look_cost, looked: now, expiry: None, is_unsteady };
         if watch.root.folder.watch {
-            notice.arm(watch.path());
+            watch.root.folder.paths().for_each(|path| notice.arm(path));
             // What has changed since the load began may have been missed by it.
             let loaded = |tree: &Tree| tree.changed + CLOCK_GRAIN < load_began;
-            watch.known = Tree::look(watch.path()).ok().filter(loaded).map(|tree| Ok(tree.fingerprint));
+            watch.known = Tree::look(watch.path(), &watch.root.folder.selection).ok().filter(loaded).map(|tree| Ok(tree.fingerprint));
             watch.look_cost = now.elapsed();
             watch.state = State::Quiet(Some(if watch.known.is_some() { watch.next_look() } else { now }));
         }
@@ -170,7 +170,7 @@ impl RootWatch {
             }
         };
         if self.root.folder.watch {
-            notice.arm(self.path());
+            self.root.folder.paths().for_each(|path| notice.arm(path));
         }
         let live = current.load();
         let began = Instant::now();
@@ -259,7 +259,7 @@ impl RootWatch {
 
     fn look(&mut self) -> Seen {
         let began = Instant::now();
-        let seen = Tree::look(self.path()).map(|tree| tree.fingerprint).map_err(|error| error.to_string());
+        let seen = Tree::look(self.path(), &self.root.folder.selection).map(|tree| tree.fingerprint).map_err(|error| error.to_string());
         self.looked = Instant::now();
         self.look_cost = self.looked - began;
         seen
