@@ -5,6 +5,8 @@
 
 use http::HeaderValue;
 
+use super::compressible;
+
 /// Extension (lower case) and media type.
 const FIXED: &[(&[u8], &str)] = &[
     (b"html", "text/html"),
@@ -81,6 +83,11 @@ impl MediaType {
     /// `true` for an archive, whose compressed form is a file of its own that people download under its own name: `x.tar.gz` beside `x.tar`.
     pub(super) fn is_archive(self) -> bool {
         self.0 == "application/x-tar"
+    }
+
+    /// `true` when files of this type become smaller.
+    pub(super) fn is_compressible(self) -> bool {
+        compressible::is_type(self.0)
     }
 
     /// `true` when the bytes are characters, so that a `charset` says something.

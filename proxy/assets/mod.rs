@@ -1,6 +1,6 @@
 //! A folder of built files, answered from memory.
 //!
-//! [`Assets::load`] reads a folder once: it hashes every file, pairs it with its `.br` and `.gz` siblings, decides its media
+//! [`Assets::load`] reads a folder once: it hashes every file, pairs it with its `.br`, `.zst` and `.gz` siblings, decides its media
 //! type and cache policy, and serialises its response fields. What is left for a request is one look-up ([`Assets::find`]) and
 //! the choice between 200, 206, 304, 412 and 416 ([`reply`](fn@reply)).
 //!
@@ -8,10 +8,16 @@
 //! a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
 //! Where to look next: `walk` (which files count), `load` (files to assets), `policy` (how long they may be cached), `spa`
-//! (when the page of the application answers), `reply` (which answer).
+//! (when the page of the application answers), `reply` (which answer), `coded` (which coding), `siblings` and `background` (where coded
+//! forms come from).
 
 mod asset;
+mod background;
+mod coded;
+mod coder;
+mod compressible;
 mod content;
+mod content_reader;
 mod fingerprint;
 mod load;
 mod lookup;
@@ -19,6 +25,7 @@ mod media_type;
 mod policy;
 mod problem;
 mod reply;
+mod siblings;
 mod spa;
 #[cfg(test)]
 mod tests;
@@ -35,6 +42,7 @@ pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason}
 pub use self::reply::{Answer, Body, reply};
 pub use self::walk::FILES_MAX;
 
+use self::background::Background;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
 use crate::http::request::RequestHead;
@@ -55,13 +63,25 @@ pub struct Options<'a> {
     pub memory_file_bytes_max: u64,
     /// The time of the load: a file that claims to be newer has no `Last-Modified` (RFC 9110 §8.8.2.1).
     pub now: SystemTime,
+    /// Where coded forms come from.
+    pub coded: CodedSources,
 }
 
-/// A loaded folder. It never changes; a new build is a new one.
+/// Where the coded forms of files come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodedSources {
+    /// From their `.br`, `.zst` and `.gz` siblings. Without it these are files like any other.
+    pub siblings: bool,
+    /// From compressing the files that have none, in the background.
+    pub compress: bool,
+}
+
+/// A loaded folder. It never changes, but for coded forms that become ready; a new build is a new one.
 #[derive(Debug)]
 pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
+    background: Background,
 }
 
 /// What a path names.
@@ -86,6 +106,16 @@ impl Assets {
     /// [`FILES_MAX`] or when the file of [`Options::spa`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
+    }
+
+    /// Begins the work that is left when the folder is served: verifying siblings, and compressing files that have none. It goes on in a
+    /// thread of its own until the folder is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread to be had; then files without verified siblings are served as they are.
+    pub fn begin_coding(&self) -> std::io::Result<()> {
+        self.background.begin()
     }
 
     /// Finds what `path` names. It must come from [`normalize`](crate::http::path::normalize) and be relative to the route:

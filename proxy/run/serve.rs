@@ -50,6 +50,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let live = Arc::new(live);
     let mut threads = Workers::start(&live, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
     announce(&live, &bound, &report, (workers, started));
+    live.begin_coding();
     let result = tokio::select! {
         name = signals.stop() => {
             tracing::info!(signal = name, "stopping");

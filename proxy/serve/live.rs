@@ -99,6 +99,17 @@ impl Live {
         self.https_port = port;
     }
 
+    /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
+    pub fn begin_coding(&self) {
+        for route in &self.routes {
+            if let LiveAction::Assets(assets) = &route.action
+                && let Err(error) = assets.begin_coding()
+            {
+                tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
+            }
+        }
+    }
+
     /// The plan it was built from.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -170,6 +181,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
                 now,
+                coded: assets::CodedSources { siblings: true, compress: true },
             };
             match Assets::load(&root.value, &options) {
                 Ok((assets, summary)) => {
