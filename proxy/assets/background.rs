@@ -86,7 +86,7 @@ impl Background {
             return Ok(());
         }
         let dropped = Arc::clone(&self.dropped);
-        std::thread::Builder::new().name("transom-compress".to_owned()).spawn(move || Thread::new(dropped).run(jobs)).map(drop)
+        std::thread::Builder::new().name("transom-coding".to_owned()).spawn(move || Thread::new(dropped).run(jobs)).map(drop)
     }
 }
 

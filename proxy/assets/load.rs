@@ -25,6 +25,9 @@ use crate::http::fields::FieldBlock;
 /// whole from its first request on, and a large one does not start later. The rest is verified while the site is served.
 const VERIFIED_AT_LOAD_BYTES_MAX: u64 = 4 << 20;
 
+/// What a short file counts as: making a decoder takes as long as decoding this much.
+const VERIFIED_BYTES_MIN: u64 = 16 << 10;
+
 /// 1990-01-01. Images and archives that are to come out the same each time set the time of their files to 1970, 1980 (ZIP) or
 /// 1985 (npm); such a time would say of every build that it is the old one.
 const LAST_MODIFIED_MIN: u64 = 631_152_000;
@@ -115,10 +118,11 @@ impl<'a> Loading<'a> {
             };
             let read = self.reader.read(&walked.path).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
             let inspected = read.and_then(|read| siblings::inspect(&read.content, coding, base.length()).map(|()| read));
-            let is_verified_now = self.verified_bytes.saturating_add(base.length()) <= VERIFIED_AT_LOAD_BYTES_MAX;
+            let cost = base.length().max(VERIFIED_BYTES_MIN);
+            let is_verified_now = self.verified_bytes.saturating_add(cost) <= VERIFIED_AT_LOAD_BYTES_MAX;
             let result = match inspected {
                 Ok(read) if is_verified_now => {
-                    self.verified_bytes += base.length();
+                    self.verified_bytes += cost;
                     siblings::verify(&read.content, coding, base).map(|()| found.verified.push((coding, read)))
                 }
                 Ok(file) => {

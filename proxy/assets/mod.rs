@@ -9,7 +9,7 @@
 //!
 //! Where to look next: `walk` (which files count), `load` (files to assets), `policy` (how long they may be cached), `spa`
 //! (when the page of the application answers), `reply` (which answer), `coded` (which coding), `siblings` and `background` (where coded
-//! forms come from).
+//! forms come from), `precompress` (making siblings).
 
 mod asset;
 mod background;
@@ -23,6 +23,7 @@ mod load;
 mod lookup;
 mod media_type;
 mod policy;
+mod precompress;
 mod problem;
 mod reply;
 mod siblings;
@@ -38,6 +39,7 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue};
 
 pub use self::asset::Asset;
+pub use self::precompress::{Made, PlannedSibling, planned_siblings};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::walk::FILES_MAX;

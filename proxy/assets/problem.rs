@@ -84,7 +84,11 @@ impl fmt::Display for Warning {
             WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),
             WarningReason::CodedNotZstd => out.write_str("not Zstandard; its base file is served without it"),
             WarningReason::CodedWindowTooLarge { window } => {
-                write!(out, "its window of {} MiB is larger than the 8 MiB that browsers take; compress it with `zstd -19` or less", window >> 20)
+                write!(
+                    out,
+                    "its window of {} MiB is larger than the 8 MiB that browsers take; compress it with `zstd -19` or less",
+                    window >> 20
+                )
             }
             WarningReason::CodedLargeWindow => out.write_str("Brotli with a large window, which browsers do not read; compress it without"),
             WarningReason::CodedLengthDiffers { says, file } => {

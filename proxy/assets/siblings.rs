@@ -73,7 +73,9 @@ pub(super) fn verify(content: &Content, coding: Coding, base: &Content) -> Resul
     let undecodable = |error: std::io::Error| WarningReason::CodedUndecodable(error.to_string());
     let mut decoded = coder::decode(coding, ContentReader::new(content)).map_err(undecodable)?;
     let mut original = ContentReader::new(base);
-    let (mut one, mut other) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
+    // One byte more than a short file has: its decoder is read to the end in one go.
+    let chunk_bytes = usize::try_from(base.length()).map_or(CHUNK_BYTES, |length| length.saturating_add(1).min(CHUNK_BYTES));
+    let (mut one, mut other) = (vec![0; chunk_bytes], vec![0; chunk_bytes]);
     loop {
         let decoded_count = fill(&mut decoded, &mut one).map_err(undecodable)?;
         let original_count = fill(&mut original, &mut other).map_err(unreadable)?;

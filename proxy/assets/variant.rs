@@ -77,7 +77,9 @@ impl Variant {
         let etag = entity_tag(hash, Some(coding));
         let retagged = |block: &FieldBlock| -> Fields {
             let fields = block.map().iter().map(|(name, value)| (name.clone(), value.clone()));
-            fields.map(|(name, value)| if name == header::ETAG && value == self.etag { (name, etag.clone()) } else { (name, value) }).collect()
+            fields
+                .map(|(name, value)| if name == header::ETAG && value == self.etag { (name, etag.clone()) } else { (name, value) })
+                .collect()
         };
         let mut full = retagged(&self.full);
         full.retain(|(name, _)| *name != header::CONTENT_ENCODING);

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_of_another_kind_is_unknown() {
-        for bytes in [&b""[..], b"\x28\xb5\x2f", b"\x28\xb5\x2f\xfd", b"\x28\xb5\x2f\xfd\0", b"\x28\xb5\x2f\xfd\xe0\0", b"<!doctype html>"] {
+        for bytes in [&b""[..], b"\x28\xb5\x2f", b"\x28\xb5\x2f\xfd", b"\x28\xb5\x2f\xfd\0", b"\x28\xb5\x2f\xfd\xe0\0", b"<!doctype html>"]
+        {
             assert_eq!(read(bytes), Start::Unknown, "{bytes:x?}");
         }
         assert_eq!(read(&[0x5a, 0x2a, 0x4d, 0x18, 4, 0, 0, 0]), Start::Skippable);

@@ -1,14 +1,17 @@
 //! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
 //!
 //! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal.
+//! `compress` makes the compressed forms of files before they are served.
 
 mod check;
+mod compress;
 mod fatal;
 mod load;
 mod prepare;
 mod serve;
 
 pub use check::check;
+pub use compress::{Compressed, compress};
 pub use fatal::Fatal;
 pub use load::{Loaded, load};
 pub use serve::serve;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::assets::{self, Assets};
-use crate::config::{Diagnostic, Diagnostics, Folder};
+use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
 use crate::http::host;
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -69,7 +69,7 @@ impl Live {
         let mut report = LoadReport::default();
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, now, &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, (plan.coded_files, now), &mut report, &mut diagnostics) {
                 routes.push(LiveRoute {
                     action,
                     policy: route.response.clone(),
@@ -160,7 +160,12 @@ fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
     FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
 }
 
-fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {
+fn load_action(
+    route: &plan::Route,
+    (coded, now): (CodedFiles, SystemTime),
+    report: &mut LoadReport,
+    diagnostics: &mut Diagnostics,
+) -> Option<LiveAction> {
     Some(match &route.action {
         plan::Action::NotFound => LiveAction::NotFound,
         plan::Action::Proxy { upstream, strip } => LiveAction::Forward { server: *upstream, strip: strip.clone() },
@@ -181,7 +186,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
                 now,
-                coded: assets::CodedSources { siblings: true, compress: true },
+                coded: assets::CodedSources { siblings: coded.precompressed, compress: coded.compress },
             };
             match Assets::load(&root.value, &options) {
                 Ok((assets, summary)) => {

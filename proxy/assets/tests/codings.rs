@@ -148,7 +148,8 @@ fn siblings_on_disk_are_withheld_until_they_are_verified() {
     for (name, coding) in [("big.txt", None), ("big.txt.zst", Some(Coding::Zstd))] {
         write(folder.path(), name, &coding.map_or_else(|| bytes.clone(), |coding| coded_form(coding, &bytes)));
     }
-    let (assets, summary) = Assets::load(folder.path(), &Options { coded: CodedSources { siblings: true, compress: false }, ..options() }).unwrap();
+    let (assets, summary) =
+        Assets::load(folder.path(), &Options { coded: CodedSources { siblings: true, compress: false }, ..options() }).unwrap();
     assert_eq!(summary.warnings.iter().map(|warning| &warning.reason).collect::<Vec<_>>(), [&WarningReason::CodedStale]);
     let before = answered(&assets, "/big.txt", "zstd");
     assert_eq!((field(&before, "content-encoding"), field(&before, "vary")), (None, Some("Accept-Encoding")));
