@@ -4,8 +4,6 @@
 //! time (images and archives set all to one) nor its length tells, and Brotli has no checksum. So each is decoded once and compared
 //! byte for byte; what differs is not served. [`inspect`] looks at the ends alone, [`verify`] decodes.
 
-use std::io::Read;
-
 use super::coder::{self, CHUNK_BYTES};
 use super::content::Content;
 use super::content_reader::{ContentReader, fill};
@@ -97,6 +95,7 @@ mod tests {
     use super::super::coder::Effort;
     use super::*;
     use bytes::Bytes;
+    use std::io::Read;
 
     const TEXT: &[u8] = b"a transom is the beam above a door; everything that comes in passes under it";
 
