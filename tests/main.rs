@@ -17,6 +17,7 @@ mod access_log;
 mod benches;
 mod browser;
 mod check;
+mod coded_files;
 mod command_line;
 mod deadlines;
 mod deploy;

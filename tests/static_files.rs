@@ -25,8 +25,6 @@ console.log("hashed")
 <!doctype html><title>docs</title>
 //- /site/packed.js
 console.log("plain")
-//- /site/packed.js.br
-brotli, as far as anybody can tell
 //- /site/.env
 SECRET=1
 //- /site/.git/config
@@ -48,6 +46,7 @@ const GZIP: &[u8] = include_bytes!("golden/static/packed.js.gz");
 fn start() -> Edge {
     let site = Site::new(SITE);
     site.write("site/packed.js.gz", GZIP);
+    site.write("site/packed.js.br", &crate::coded_files::brotli(br#"console.log("plain")"#));
     std::os::unix::fs::symlink(site.join("secret.txt"), site.join("site/leak.txt")).expect("a link");
     std::os::unix::fs::symlink(site.path(), site.join("site/up")).expect("a link");
     std::os::unix::fs::symlink("robots.txt", site.join("site/inside.txt")).expect("a link");

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use divan::{Bencher, black_box};
-use transom::assets::{Assets, Delivery, Fields, Found, Options, Storage, reply};
+use transom::assets::{Assets, CodedSources, Delivery, Fields, Found, Options, Storage, reply};
 use transom::config::Selection;
 use transom::http::request::RequestHead;
 
@@ -30,6 +30,7 @@ fn assets() -> Assets {
         storage,
         now: SystemTime::now(),
         selection: &selection,
+        coded: CodedSources { siblings: true, compress: false },
     };
     Assets::load(folder.path(), &options).expect("a site").0
 }

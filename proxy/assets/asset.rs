@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::coded::CodedForms;
+use super::content::Content;
 use super::policy::Policy;
 use super::variant::Variant;
-use crate::http::encoding::{self, Coding};
+use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 use crate::http::request::{Known, RequestHead};
 
@@ -14,11 +16,10 @@ pub struct Asset {
     pub(super) key: Box<[u8]>,
     pub(super) policy: Policy,
     pub(super) identity: Variant,
-    /// In the order in which they are preferred.
-    pub(super) codings: Box<[Coding]>,
-    /// One for each of `codings`.
-    pub(super) coded: Box<[Variant]>,
-    /// The fields of a 412 and of a 416; shared by all assets that have as many codings.
+    /// `None` when it has no coded form and will have none. Else its answers vary from the first request on, whether a form is ready or
+    /// not: a cache that kept one without `Vary` would give it to everybody.
+    pub(super) coded: Option<Box<CodedForms>>,
+    /// The fields of a 412 and of a 416; shared by all assets that vary alike.
     pub(super) refused: Arc<FieldBlock>,
 }
 
@@ -31,12 +32,37 @@ impl Asset {
     /// The representation that `Accept-Encoding` asks for. When it forbids them all, the file as it is (RFC 9110 §12.5.3 lets
     /// a server disregard the field, and a readable answer is worth more than a 406).
     pub(super) fn select(&self, head: &RequestHead) -> &Variant {
-        if self.codings.is_empty() {
-            return &self.identity;
+        let Some(coded) = &self.coded else { return &self.identity };
+        coded.choose(head.joined(Known::AcceptEncoding).as_deref()).unwrap_or(&self.identity)
+    }
+
+    /// Serves these bytes, whose XXH3-128 is `hash`, as the coded form of the file.
+    pub(super) fn put(&self, coding: Coding, content: Content, hash: u128) {
+        if let Some(coded) = &self.coded {
+            coded.put(coding, self.identity.coded(coding, content, hash));
         }
-        let accepted = head.joined(Known::AcceptEncoding);
-        encoding::choose(accepted.as_deref(), &self.codings)
-            .and_then(|chosen| self.codings.iter().zip(&self.coded).find(|&(&coding, _)| coding == chosen))
-            .map_or(&self.identity, |(_, variant)| variant)
+    }
+
+    /// The file as it is, and its coded forms that are ready.
+    pub(super) fn variants(&self) -> impl Iterator<Item = &Variant> {
+        std::iter::once(&self.identity).chain(self.coded.iter().flat_map(|coded| coded.all()))
+    }
+
+    /// The same, with contents that share no memory with other files.
+    pub(super) fn detached(self: &Arc<Self>) -> Arc<Self> {
+        if !self.variants().any(|variant| variant.content.is_on_shelf()) {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
+            key: self.key.clone(),
+            policy: self.policy,
+            identity: self.identity.detached(),
+            coded: self.coded.as_ref().map(|coded| Box::new(coded.detached())),
+            refused: Arc::clone(&self.refused),
+        })
+    }
+
+    pub(super) fn has(&self, coding: Coding) -> bool {
+        self.coded.as_ref().is_some_and(|coded| coded.get(coding).is_some())
     }
 }

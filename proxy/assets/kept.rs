@@ -33,9 +33,14 @@ struct KeptFile {
 }
 
 impl KeptFile {
+    /// With memory of its own: a part of what its whole build has in one piece would keep all of that.
+    fn detached(self) -> Self {
+        Self { asset: self.asset.detached(), ..self }
+    }
+
     fn cost(&self) -> Cost {
         let mut cost = Cost { files: 1, ..Cost::default() };
-        for variant in self.asset.coded.iter().chain([&self.asset.identity]) {
+        for variant in self.asset.variants() {
             cost.bytes += variant.content.memory_bytes();
             cost.open += usize::from(variant.content.is_on_disk());
         }
@@ -82,7 +87,7 @@ impl Kept {
             }
             fits
         });
-        Self { files: Arc::new(within.map(|(path, file)| (path.into(), file)).collect()) }
+        Self { files: Arc::new(within.map(|(path, file)| (path.into(), file.detached())).collect()) }
     }
 
     /// The same without what has been kept for long enough; `None` when nothing has.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
-use super::content::ReadFile;
+use super::background::{self, Background, Job, Unverified};
+use super::coded::CodedForms;
+use super::content::{Content, ReadFile};
 use super::lookup::Lookup;
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
@@ -17,6 +19,7 @@ use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 use super::progress::Progress;
 use super::reader::{Reader, Scratch};
 use super::root::{self, Root};
+use super::siblings;
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
@@ -24,8 +27,12 @@ use super::{Assets, Options};
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
-/// The codings that siblings may have, in the order in which they are preferred, and how their names end.
-const SIBLINGS: [(Coding, &[u8]); 2] = [(Coding::Brotli, b".br"), (Coding::Gzip, b".gz")];
+/// How many bytes of originals have their siblings verified at load, which takes some milliseconds for each megabyte: so a small site is
+/// whole from its first request on, and a large one does not start later. The rest is verified while the site is served.
+const VERIFIED_AT_LOAD_BYTES_MAX: u64 = 4 << 20;
+
+/// What a short file counts as: making a decoder takes as long as decoding this much.
+const VERIFIED_BYTES_MIN: u64 = 16 << 10;
 
 /// 1990-01-01. Images and archives that are to come out the same each time set the time of their files to 1970, 1980 (ZIP) or
 /// 1985 (npm); such a time would say of every build that it is the old one.
@@ -44,6 +51,8 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         lookup: Lookup::default(),
         taken: HashSet::new(),
         indexes: HashMap::new(),
+        verified_bytes: 0,
+        jobs: Vec::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
     let mut spa = None;
@@ -95,7 +104,18 @@ struct Loading<'a> {
     taken: HashSet<&'a [u8]>,
     /// By folder (without slash): the place of the best index file in the list of names, and that file.
     indexes: HashMap<&'a [u8], (usize, Arc<Asset>)>,
+    /// Of the originals whose siblings were verified.
+    verified_bytes: u64,
+    /// What is left to do when the folder is served.
+    jobs: Vec<Job>,
     summary: Summary,
+}
+
+/// The siblings of a file that are served, or will be.
+#[derive(Default)]
+struct Siblings {
+    verified: Vec<(Coding, ReadFile)>,
+    unverified: Vec<Unverified>,
 }
 
 impl<'a> Loading<'a> {
@@ -125,63 +145,82 @@ impl<'a> Loading<'a> {
 
     /// `true` when the file is a coded form of another one and has no name of its own.
     fn is_sibling(&self, key: &[u8]) -> bool {
-        let base = SIBLINGS.iter().find_map(|(_, suffix)| key.strip_suffix(*suffix));
-        base.is_some_and(|base| self.walked(base).is_some() && !MediaType::of(base).is_archive() && !self.is_sibling(base))
+        let base = siblings::base_of(key).filter(|_| self.options.coded.siblings);
+        base.is_some_and(|base| self.walked(base).is_some() && !self.is_sibling(base))
     }
 
     fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<Arc<Asset>, LoadError> {
         let read = self.take(index).map_err(|error| LoadError::unreadable(&file.path, error))?;
-        let mut siblings = Vec::new();
-        for (coding, suffix) in SIBLINGS {
-            if let Some(walked) = self.walked(&[&file.key, suffix].concat()).filter(|(_, walked)| self.is_sibling(&walked.key)) {
-                siblings.extend(self.sibling(walked, coding, read.content.length()).map(|read| (coding, read)));
-            }
-        }
-        for read in siblings.iter().map(|(_, read)| read).chain([&read]) {
+        let siblings = self.siblings(&file.key, &read.content);
+        let unverified = siblings.unverified.iter().map(|sibling| &sibling.file);
+        for read in siblings.verified.iter().map(|(_, read)| read).chain(unverified).chain([&read]) {
             self.summary.files += 1;
             if read.content.is_on_disk() {
                 self.summary.disk_bytes += read.content.length();
             }
         }
-        let asset = Arc::new(self.asset(&file.key, read, siblings));
+        let asset = self.asset(&file.key, read, siblings);
         self.note_index(&file.key, &asset);
         Ok(asset)
     }
 
-    /// Reads a coded sibling; `None`, and a warning, when it is of no use.
-    fn sibling(&mut self, (index, walked): (usize, &WalkedFile), coding: Coding, base_length: u64) -> Option<ReadFile> {
-        let checked = self.take(index).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
-        match checked.and_then(|read| check_sibling(read, coding, base_length)) {
-            Ok(read) => Some(read),
-            Err(reason) => {
+    /// Reads the coded siblings of a file; of those that are of no use, a warning is kept.
+    fn siblings(&mut self, key: &[u8], base: &Content) -> Siblings {
+        let mut found = Siblings::default();
+        for (coding, suffix) in siblings::SUFFIXES {
+            let Some((index, walked)) = self.walked(&[key, suffix.as_bytes()].concat()).filter(|(_, walked)| self.is_sibling(&walked.key))
+            else {
+                continue;
+            };
+            let read = self.take(index).map_err(|error| WarningReason::CodedUnreadable(error.to_string()));
+            let inspected = read.and_then(|read| siblings::inspect(&read.content, coding, base.length()).map(|()| read));
+            let cost = base.length().max(VERIFIED_BYTES_MIN);
+            let is_verified_now = self.verified_bytes.saturating_add(cost) <= VERIFIED_AT_LOAD_BYTES_MAX;
+            let result = match inspected {
+                Ok(read) if is_verified_now => {
+                    self.verified_bytes += cost;
+                    siblings::verify(&read.content, coding, base).map(|()| found.verified.push((coding, read)))
+                }
+                Ok(file) => {
+                    found.unverified.push(Unverified { path: walked.path.clone(), coding, file });
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = result {
                 self.summary.warnings.push(Warning { path: walked.path.clone(), reason });
-                None
             }
         }
+        found
     }
 
-    fn asset(&self, key: &[u8], read: ReadFile, siblings: Vec<(Coding, ReadFile)>) -> Asset {
+    fn asset(&mut self, key: &[u8], read: ReadFile, siblings: Siblings) -> Arc<Asset> {
         let selection = self.options.selection;
         let media_type = MediaType::chosen(key, &selection.mime);
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
-        let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
         let policy = Policy::of(key, media_type, selection);
+        let compresses = self.options.coded.compress && media_type.is_compressible() && background::takes(read.content.length());
+        let is_alone = siblings.verified.is_empty() && siblings.unverified.is_empty() && !compresses;
         let common = Common {
             content_type: media_type.header_value(encoding),
             cache_control: policy.header_value(selection),
             last_modified: read.modified.and_then(|modified| last_modified(modified, self.options.now)),
-            vary,
+            vary: if is_alone { Vary::No } else { Vary::ByEncoding },
             options: self.options,
         };
         let [alone, varied] = &self.refused;
-        Asset {
+        let asset = Arc::new(Asset {
             key: key.into(),
             policy,
-            identity: Variant::new(read, None, &common),
-            codings: siblings.iter().map(|&(coding, _)| coding).collect(),
-            coded: siblings.into_iter().map(|(coding, read)| Variant::new(read, Some(coding), &common)).collect(),
-            refused: Arc::clone(if vary == Vary::No { alone } else { varied }),
+            identity: Variant::new(read, &common),
+            coded: (!is_alone).then(Box::<CodedForms>::default),
+            refused: Arc::clone(if is_alone { alone } else { varied }),
+        });
+        for (coding, read) in siblings.verified {
+            asset.put(coding, read.content, read.hash);
         }
+        self.jobs.extend(Job::new(&asset, siblings.unverified, compresses));
+        asset
     }
 
     /// Remembers a file that stands for its folder, unless a better one does.
@@ -198,7 +237,7 @@ impl<'a> Loading<'a> {
     fn finish(self, spa: Option<Spa>) -> (Assets, Summary) {
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa }, summary)
+        (Assets { lookup: self.lookup, spa, background: Background::new(self.jobs) }, summary)
     }
 }
 
@@ -209,21 +248,6 @@ fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<
         Some(page) => Ok(Some(Spa::new(Arc::clone(page)))),
         None => Err(LoadError { path: root.path().join(spa), problem: LoadProblem::NoSpaFile }),
     }
-}
-
-/// Whether a sibling can be the coded form of a file with `base_length` bytes. Brotli says nothing about what it was made from.
-fn check_sibling(read: ReadFile, coding: Coding, base_length: u64) -> Result<ReadFile, WarningReason> {
-    if read.content.length() == 0 {
-        return Err(WarningReason::CodedEmpty);
-    }
-    if coding != Coding::Gzip {
-        return Ok(read);
-    }
-    let ends = read.content.ends::<4>().map_err(|error| WarningReason::CodedUnreadable(error.to_string()))?;
-    let Some(([0x1f, 0x8b, ..], isize_field)) = ends else { return Err(WarningReason::CodedNotGzip) };
-    let says = u32::from_le_bytes(isize_field);
-    // RFC 1952 §2.3.1: ISIZE is the length modulo 2³².
-    if u64::from(says) == base_length % (1 << 32) { Ok(read) } else { Err(WarningReason::CodedLengthDiffers { says, file: base_length }) }
 }
 
 /// The seconds of `Last-Modified`; `None` for a time that says nothing.

@@ -5,6 +5,7 @@
 
 use http::HeaderValue;
 
+use super::compressible;
 use crate::config::MimeRule;
 
 /// Extension (lower case) and media type.
@@ -103,6 +104,11 @@ impl MediaType<'_> {
     /// `true` for an archive, whose compressed form is a file of its own that people download under its own name: `x.tar.gz` beside `x.tar`.
     pub(super) fn is_archive(self) -> bool {
         self.is("application/x-tar")
+    }
+
+    /// `true` when files of this type become smaller.
+    pub(super) fn is_compressible(self) -> bool {
+        compressible::is_type(self.0)
     }
 
     /// `true` when the bytes are characters, so that a `charset` says something.

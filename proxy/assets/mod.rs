@@ -1,6 +1,6 @@
 //! A folder of built files, answered from memory.
 //!
-//! [`Assets::load`] reads a folder once: it hashes every file, pairs it with its `.br` and `.gz` siblings, decides its media
+//! [`Assets::load`] reads a folder once: it hashes every file, pairs it with its `.br`, `.zst` and `.gz` siblings, decides its media
 //! type and cache policy, and serialises its response fields. What is left for a request is one look-up ([`Assets::find`]) and
 //! the choice between 200, 206, 304, 412 and 416 ([`reply`](fn@reply)).
 //!
@@ -9,11 +9,17 @@
 //!
 //! Where to look next: `root` (where files are opened), `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load`
 //! (files to assets), `order` (the paths that they answer), `policy` (how long they may be cached), `spa` (when the page of the application
-//! answers), `reply` (which answer); `tree`, `changes` and `kept` for when a new build comes.
+//! answers), `reply` (which answer), `coded` (which coding), `siblings` and `background` (where coded forms come from), `precompress` (making
+//! siblings); `tree`, `changes` and `kept` for when a new build comes.
 
 mod asset;
+mod background;
 mod changes;
+mod coded;
+mod coder;
+mod compressible;
 mod content;
+mod content_reader;
 mod fingerprint;
 mod kept;
 mod load;
@@ -22,12 +28,14 @@ mod media_type;
 mod order;
 mod parallel;
 mod policy;
+mod precompress;
 mod problem;
 mod progress;
 mod reader;
 mod references;
 mod reply;
 mod root;
+mod siblings;
 mod spa;
 mod storage;
 mod stored;
@@ -45,6 +53,7 @@ use http::{HeaderName, HeaderValue};
 pub use self::asset::Asset;
 pub use self::changes::Changes;
 pub use self::kept::Kept;
+pub use self::precompress::{Made, PlannedSibling, planned_siblings};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::storage::{Delivery, Storage};
@@ -52,6 +61,7 @@ pub use self::stored::{Handle, Stored};
 pub use self::tree::{Fingerprint, Tree};
 pub use self::walk::FILES_MAX;
 
+use self::background::Background;
 use self::content::Content;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
@@ -78,13 +88,25 @@ pub struct Options<'a> {
     pub now: SystemTime,
     /// Further roots, which files count, under which paths they answer, and what is said of them.
     pub selection: &'a Selection,
+    /// Where coded forms come from.
+    pub coded: CodedSources,
 }
 
-/// A loaded folder. It never changes; a new build is a new one.
+/// Where the coded forms of files come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodedSources {
+    /// From their `.br`, `.zst` and `.gz` siblings. Without it these are files like any other.
+    pub siblings: bool,
+    /// From compressing the files that have none, in the background.
+    pub compress: bool,
+}
+
+/// A loaded folder. It never changes, but for coded forms that become ready; a new build is a new one.
 #[derive(Debug)]
 pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
+    background: Background,
 }
 
 /// What a path names.
@@ -109,6 +131,16 @@ impl Assets {
     /// [`FILES_MAX`], or when the file of [`Options::spa`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
+    }
+
+    /// Begins the work that is left when the folder is served: verifying siblings, and compressing files that have none. It goes on in a
+    /// thread of its own until the folder is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread to be had; then files without verified siblings are served as they are.
+    pub fn begin_coding(&self) -> std::io::Result<()> {
+        self.background.begin()
     }
 
     /// Finds what `path` names. It must come from [`normalize`](crate::http::path::normalize) and be relative to the route:

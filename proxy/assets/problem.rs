@@ -54,13 +54,26 @@ pub enum WarningReason {
     CodedUnreadable(String),
     /// A `.gz` sibling that is not in the gzip format.
     CodedNotGzip,
-    /// A `.gz` sibling that was made from other bytes than the file has now.
+    /// A `.zst` sibling that is not in the Zstandard format.
+    CodedNotZstd,
+    /// A `.zst` sibling whose reader needs more memory than browsers give (RFC 9659).
+    CodedWindowTooLarge {
+        /// What it needs, in bytes.
+        window: u64,
+    },
+    /// A `.br` sibling with a "large window", which is an extension of RFC 7932 that browsers do not have.
+    CodedLargeWindow,
+    /// A sibling that was made from other bytes than the file has now, as its length says.
     CodedLengthDiffers {
-        /// The length of the original modulo 2³², as the sibling says (RFC 1952 §2.3.1, ISIZE).
-        says: u32,
+        /// The length of the original, as the sibling says (modulo 2³² in gzip: RFC 1952 §2.3.1, ISIZE).
+        says: u64,
         /// The length of the file.
         file: u64,
     },
+    /// A sibling that was made from other bytes than the file has now, as decoding it shows.
+    CodedStale,
+    /// A sibling that cannot be decoded.
+    CodedUndecodable(String),
 }
 
 impl fmt::Display for Warning {
@@ -79,9 +92,22 @@ impl fmt::Display for Warning {
             WarningReason::CodedEmpty => out.write_str("empty, so it cannot be a coded form of its base file"),
             WarningReason::CodedUnreadable(error) => write!(out, "cannot be read ({error}); its base file is served without it"),
             WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),
+            WarningReason::CodedNotZstd => out.write_str("not Zstandard; its base file is served without it"),
+            WarningReason::CodedWindowTooLarge { window } => {
+                write!(
+                    out,
+                    "its window of {} MiB is larger than the 8 MiB that browsers take; compress it with `zstd -19` or less",
+                    window >> 20
+                )
+            }
+            WarningReason::CodedLargeWindow => out.write_str("Brotli with a large window, which browsers do not read; compress it without"),
             WarningReason::CodedLengthDiffers { says, file } => {
                 write!(out, "made from {says} bytes where its base file has {file}; compress the file again")
             }
+            WarningReason::CodedStale => {
+                out.write_str("made from other bytes than its base file has now; compress the file again (`transom compress`)")
+            }
+            WarningReason::CodedUndecodable(error) => write!(out, "cannot be decoded ({error}); compress the file again"),
         }
     }
 }

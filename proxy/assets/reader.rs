@@ -64,7 +64,11 @@ impl Reader {
 
     /// Reads a file. The walk found one there; what is there now decides, so that it is looked at again.
     pub(super) fn read(&self, walked: &WalkedFile, home: Home, scratch: &mut Scratch) -> io::Result<ReadFile> {
-        let mut file = walked.open()?;
+        self.read_open(walked.open()?, (&walked.path, home), scratch)
+    }
+
+    /// Reads a file that is open.
+    pub(super) fn read_open(&self, mut file: File, (path, home): (&Path, Home), scratch: &mut Scratch) -> io::Result<ReadFile> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -82,7 +86,7 @@ impl Reader {
                 let scan = Scan::of(&mut file, scratch)?;
                 let hash = scratch.hasher.digest128();
                 // As it was before it was read: a change meanwhile makes it another file too.
-                let content = self.keep_on_disk(hash, file, (&walked.path, Identity::of(&metadata), scan.length));
+                let content = self.keep_on_disk(hash, file, (path, Identity::of(&metadata), scan.length));
                 Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified })
             }
         }

@@ -129,6 +129,18 @@ impl Stored {
         }
     }
 
+    /// Reads some of it from `offset` on; nothing at its end. For looking at a content when no request waits.
+    pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let room = bytes.len().min(left);
+        let bytes = bytes.get_mut(..room).unwrap_or_default();
+        match &self.place {
+            Place::Shelf { file, start, .. } => file.read_at(bytes, start + offset),
+            Place::Open { file, .. } => file.read_at(bytes, offset),
+            Place::Closed { path, .. } => open(path)?.read_at(bytes, offset),
+        }
+    }
+
     /// Reads a part of it; for looking at a content while loading.
     pub(super) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         match &self.place {

@@ -41,9 +41,9 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    /// Serialises the fields of one representation; `coding` is `None` for the file itself.
-    pub(super) fn new(file: ReadFile, coding: Option<Coding>, common: &Common<'_>) -> Self {
-        let etag = entity_tag(file.hash, coding);
+    /// Serialises the fields of the file as it is.
+    pub(super) fn new(file: ReadFile, common: &Common<'_>) -> Self {
+        let etag = entity_tag(file.hash, None);
         let mut validators: Fields = vec![(header::ETAG, etag.clone())];
         if let Some(date) = common.last_modified.and_then(|seconds| HeaderValue::from_bytes(&date::format(seconds)).ok()) {
             validators.push((header::LAST_MODIFIED, date));
@@ -51,9 +51,6 @@ impl Variant {
         validators.push((header::CACHE_CONTROL, common.cache_control.clone()));
 
         let mut full: Fields = vec![(header::CONTENT_TYPE, common.content_type.clone())];
-        if let Some(coding) = coding {
-            full.push((header::CONTENT_ENCODING, HeaderValue::from_static(coding.name())));
-        }
         full.extend(validators.iter().cloned());
         full.push((header::ACCEPT_RANGES, HeaderValue::from_static("bytes")));
 
@@ -73,6 +70,43 @@ impl Variant {
 
     pub(super) fn etag(&self) -> &HeaderValue {
         &self.etag
+    }
+
+    /// The coded form of this representation: other bytes, another entity tag, and `Content-Encoding`; all else, the route's policy
+    /// too, is as it was.
+    ///
+    /// The tag is of the coded bytes, not of the file's: two versions of an encoder may make two forms of one file, and the parts of
+    /// these must never be put together. Replicas of one version have the same bytes, and so the same tag.
+    pub(super) fn coded(&self, coding: Coding, content: Content, hash: u128) -> Self {
+        let etag = entity_tag(hash, Some(coding));
+        let retagged = |block: &FieldBlock| -> Fields {
+            let fields = block.map().iter().map(|(name, value)| (name.clone(), value.clone()));
+            fields
+                .map(|(name, value)| if name == header::ETAG && value == self.etag { (name, etag.clone()) } else { (name, value) })
+                .collect()
+        };
+        let mut full = retagged(&self.full);
+        full.retain(|(name, _)| *name != header::CONTENT_ENCODING);
+        let place = full.iter().position(|(name, _)| *name == header::CONTENT_TYPE).map_or(0, |at| at + 1);
+        full.insert(place, (header::CONTENT_ENCODING, HeaderValue::from_static(coding.name())));
+        Self {
+            content,
+            full: FieldBlock::new(full),
+            not_modified: FieldBlock::new(retagged(&self.not_modified)),
+            etag,
+            last_modified: self.last_modified,
+        }
+    }
+
+    /// The same, with a content that shares no memory with other files.
+    pub(super) fn detached(&self) -> Self {
+        Self {
+            content: self.content.detached(),
+            etag: self.etag.clone(),
+            last_modified: self.last_modified,
+            full: self.full.clone(),
+            not_modified: self.not_modified.clone(),
+        }
     }
 
     pub(super) fn validators(&self) -> Validators<'_> {

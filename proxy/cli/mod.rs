@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to a person")]
 
+mod compress;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
@@ -30,6 +32,8 @@ enum Command {
     Run(FileArgument),
     /// Say everything that is wrong with a config, and start nothing. Exits 0 or 78.
     Check(FileArgument),
+    /// Make the .br, .zst and .gz files beside the files of a built site, from which it is then served.
+    Compress(compress::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
         None => serve(&arguments.file, started),
         Some(Command::Run(file)) => serve(&file, started),
         Some(Command::Check(file)) => check(&file),
+        Some(Command::Compress(arguments)) => compress::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

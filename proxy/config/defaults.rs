@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{AccessFormat, AccessLog, AccessTarget, Attempt, HeaderPreset, Hidden, HttpVersions, Limits, LogLevel, Symlinks, Timeouts};
+use super::{
+    AccessFormat, AccessLog, AccessTarget, Attempt, CodedFiles, HeaderPreset, Hidden, HttpVersions, Limits, LogLevel, Symlinks, Timeouts,
+};
 use crate::units::ByteSize;
 
 /// `server.listen` without `[tls]`: a port that any user may bind, so that a container without capabilities starts.
@@ -60,6 +62,9 @@ pub const TIMEOUTS: Timeouts = Timeouts {
 
 /// `headers.preset`: the headers that no single-page app is broken by.
 pub const PRESET: HeaderPreset = HeaderPreset::Spa;
+
+/// `compression.precompressed` and `compression.static`: what a build made is used, and what it did not make costs no request anything.
+pub const CODED_FILES: CodedFiles = CodedFiles { precompressed: true, compress: true };
 
 /// `upstream.wait`: longer than most APIs take to start, shorter than a person takes to give up.
 pub const WAIT: Duration = Duration::from_secs(10);

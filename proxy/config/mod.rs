@@ -3,6 +3,7 @@
 //! A front end (today `toml`, later nginx.conf) reads a [`Source`] into a [`Config`] or into [`Diagnostics`]; nothing below
 //! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
 
+mod coded_files;
 pub mod defaults;
 mod diagnostic;
 mod file_pattern;
@@ -14,6 +15,7 @@ mod selection;
 mod source;
 mod toml;
 
+pub use coded_files::CodedFiles;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;

@@ -15,3 +15,4 @@ pub mod path;
 pub mod range;
 pub mod request;
 mod weight;
+pub mod zstd_frame;

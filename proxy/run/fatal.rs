@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal};
 
+use crate::assets::LoadError;
 use crate::config::{Diagnostics, Source};
 
 /// A reason to end.
@@ -24,6 +25,13 @@ pub enum Fatal {
         /// Why it failed.
         error: io::Error,
     },
+    /// A folder that was named on the command line cannot be read.
+    Folder(LoadError),
+    /// Some of what was to be done was not; what, has been told.
+    Incomplete {
+        /// How many files.
+        failed: usize,
+    },
     /// A worker thread ended.
     WorkerFailed,
 }
@@ -33,7 +41,7 @@ impl Fatal {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Unreadable { .. } => 78,
-            Self::System { .. } | Self::WorkerFailed => 1,
+            Self::System { .. } | Self::Folder(_) | Self::Incomplete { .. } | Self::WorkerFailed => 1,
         }
     }
 
@@ -56,6 +64,9 @@ impl fmt::Display for Fatal {
             }
             Self::Unreadable { path, error } => write!(f, "error: cannot read {path}: {error}"),
             Self::System { what, error } => write!(f, "error: cannot {what}: {error}"),
+            Self::Folder(error) => write!(f, "error: {error}\nhelp: name the folder of the built site"),
+            Self::Incomplete { failed: 1 } => f.write_str("error: 1 file could not be written; see above"),
+            Self::Incomplete { failed } => write!(f, "error: {failed} files could not be written; see above"),
             Self::WorkerFailed => f.write_str("error: a worker ended; see the log above"),
         }
     }

@@ -1,8 +1,10 @@
 //! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
 //!
-//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal, `watch` swaps new builds in meanwhile.
+//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal, `watch`
+//! swaps new builds in meanwhile. `compress` makes the compressed forms of files before they are served.
 
 mod check;
+mod compress;
 mod fatal;
 mod load;
 mod prepare;
@@ -10,6 +12,7 @@ mod serve;
 mod watch;
 
 pub use check::check;
+pub use compress::{Compressed, compress};
 pub use fatal::Fatal;
 pub use load::{Loaded, load};
 pub use serve::serve;

@@ -51,6 +51,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let current = Current::new(live);
     let mut threads = Workers::start(&current, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
     announce(&current.load(), &bound, &report, (workers, started));
+    current.load().begin_coding();
     signals.watch = Some(Watch::start(current, load_began).map_err(Fatal::system("start the watch"))?);
     let result = tokio::select! {
         name = signals.stop() => {

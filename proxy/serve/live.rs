@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::forward::Target;
 use crate::assets::{self, Assets, Delivery, Fields, Kept, LoadError, Storage, Summary};
-use crate::config::{Diagnostic, Diagnostics, Folder};
+use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -89,7 +89,7 @@ impl Live {
         let mut storage = storage(&plan);
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, (now, &mut storage), &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, (plan.coded_files, now, &mut storage), &mut report, &mut diagnostics) {
                 routes.push(Arc::new(LiveRoute::new(route, action, Kept::default())));
             }
         }
@@ -133,7 +133,7 @@ impl Live {
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
         let policy = self.route(root.route).policy.clone();
         let decorate = |fields| policy.decorate(fields);
-        load_folder(&root.folder, &decorate, (now, storage(&self.plan)))
+        load_folder(&root.folder, &decorate, (self.plan.coded_files, now, storage(&self.plan)))
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -180,6 +180,17 @@ impl Live {
     /// Tells the port that redirects to TLS name, once it is bound.
     pub fn set_https_port(&mut self, port: Option<u16>) {
         self.https_port = port;
+    }
+
+    /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
+    pub fn begin_coding(&self) {
+        for route in &self.routes {
+            if let LiveAction::Assets(assets) = &route.action
+                && let Err(error) = assets.begin_coding()
+            {
+                tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
+            }
+        }
     }
 
     /// The plan it was built from.
@@ -269,7 +280,7 @@ fn storage(plan: &Plan) -> Storage {
 fn load_folder(
     folder: &Folder,
     decorate: &dyn Fn(Fields) -> Fields,
-    (now, storage): (SystemTime, Storage),
+    (coded, now, storage): (CodedFiles, SystemTime, Storage),
 ) -> Result<(Assets, Summary), LoadError> {
     let options = assets::Options {
         index: &folder.index,
@@ -279,6 +290,7 @@ fn load_folder(
         storage,
         now,
         selection: &folder.selection,
+        coded: assets::CodedSources { siblings: coded.precompressed, compress: coded.compress },
     };
     Assets::load(&folder.root.value, &options)
 }
@@ -286,7 +298,7 @@ fn load_folder(
 /// Brings the action of a route to life. What it stores is taken from `storage`, and is not there for the routes that follow.
 fn load_action(
     route: &plan::Route,
-    (now, storage): (SystemTime, &mut Storage),
+    (coded, now, storage): (CodedFiles, SystemTime, &mut Storage),
     report: &mut LoadReport,
     diagnostics: &mut Diagnostics,
 ) -> Option<LiveAction> {
@@ -304,7 +316,7 @@ fn load_action(
         },
         plan::Action::Root(folder) => {
             let decorate = |fields| route.response.decorate(fields);
-            match load_folder(folder, &decorate, (now, *storage)) {
+            match load_folder(folder, &decorate, (coded, now, *storage)) {
                 Ok((assets, summary)) => {
                     storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
                     storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);

@@ -1,5 +1,6 @@
 //! The promises of the assets layer, on real folders.
 
+mod codings;
 mod finding;
 mod loading;
 mod replies;
@@ -7,13 +8,16 @@ mod selecting;
 mod succession;
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue};
 use tempfile::TempDir;
 
+use super::coder::Effort;
 use super::*;
+use crate::http::encoding::Coding;
 use crate::http::request::Version;
 
 /// A folder with these files, that goes away with the value.
@@ -31,11 +35,11 @@ fn write(root: &Path, name: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// What a gzip file for an original of `length` bytes looks like from outside.
-fn gzip(length: u32) -> Vec<u8> {
-    let mut bytes = b"\x1f\x8b\x08\0\0\0\0\0\0\xff--gzip coded--\0\0\0\0".to_vec();
-    bytes.extend(length.to_le_bytes());
-    bytes
+/// The coded form of these bytes.
+fn coded_form(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+    let mut form = Vec::new();
+    coder::encode(coding, Effort::Highest, bytes, bytes.len() as u64).unwrap().read_to_end(&mut form).unwrap();
+    form
 }
 
 fn index_names() -> &'static [String] {
@@ -52,6 +56,7 @@ fn options() -> Options<'static> {
         storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
         selection: Box::leak(Box::default()),
+        coded: CodedSources { siblings: true, compress: true },
     }
 }
 

@@ -68,11 +68,19 @@ fn a_path_is_answered_by_the_first_root_that_has_it() {
 #[test]
 fn coded_siblings_come_from_the_root_of_their_file() {
     let new = site(&[("app.js", b"new"), ("styles.css.br", b"alone")]);
-    let old =
-        site(&[("app.js", b"old"), ("app.js.br", b"old, coded"), ("old.js", b"old"), ("old.js.br", b"coded"), ("styles.css", b"old")]);
+    let long = "old ".repeat(100);
+    let coded = coded_form(Coding::Brotli, long.as_bytes());
+    let old = site(&[
+        ("app.js", b"old"),
+        ("app.js.br", b"old, coded"),
+        ("old.js", long.as_bytes()),
+        ("old.js.br", &coded),
+        ("styles.css", b"old"),
+    ]);
     let assets = load_behind(&new, &[&old]);
     assert_eq!(text(&assets, "/app.js"), "new");
-    assert_eq!(text(&assets, "/old.js"), "coded");
+    let answer = reply(asset(&assets, "/old.js"), &get(&[("accept-encoding", "br")]));
+    assert_eq!((body(&answer), field(&answer, "content-encoding")), (coded, Some("br")));
     assert_eq!(text(&assets, "/styles.css"), "old");
     assert_eq!(text(&assets, "/styles.css.br"), "alone");
     assert_eq!(field(&reply(asset(&assets, "/app.js"), &get(&[("accept-encoding", "br")])), "vary"), None);

@@ -6,6 +6,7 @@
 
 mod action;
 mod attempt;
+mod coded_files;
 mod expand;
 mod folder;
 mod headers;
@@ -47,7 +48,11 @@ pub fn read(source: &Source, environment: &Environment) -> Result<Config, Diagno
 fn read_root(mut root: Table<'_>) -> Config {
     let tls_table = root.table("tls", &keys::TLS, "[tls]");
     let has_tls = tls_table.is_there();
+    let mut compression = root.table("compression", &keys::COMPRESSION, "[compression]");
+    let coded_files = coded_files::read(&mut compression);
+    compression.finish();
     let config = Config {
+        coded_files,
         server: server::read(root.table("server", &keys::SERVER, "[server]"), has_tls),
         tls: tls::read(tls_table),
         limits: limits::read_limits(root.table("limits", &keys::LIMITS, "[limits]")),

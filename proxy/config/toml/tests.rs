@@ -40,6 +40,10 @@ idle = "6s"
 stream = "7m"
 tcp_keepalive = "8s"
 
+[compression]
+precompressed = false
+static = false
+
 [headers]
 preset = "strict"
 set = { "Permissions-Policy" = "camera=()", "X-Gone" = "" }
@@ -133,6 +137,7 @@ fn an_empty_file_is_a_config_of_defaults() {
     assert_eq!(config.server.https_redirect, Some(StatusCode::PERMANENT_REDIRECT));
     assert_eq!(config.server.grace, Duration::from_secs(8));
     assert_eq!((config.limits, config.timeouts), (defaults::LIMITS, defaults::TIMEOUTS));
+    assert_eq!(config.coded_files, defaults::CODED_FILES);
     assert_eq!(config.limits.body, ByteSize(16 << 20));
     assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() });
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
@@ -198,6 +203,7 @@ fn every_key_of_the_tables_is_read() {
     );
     assert_eq!(config.timeouts.stream, Duration::from_secs(420));
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
+    assert_eq!(config.coded_files, CodedFiles { precompressed: false, compress: false });
     assert_eq!(config.headers.preset, HeaderPreset::Strict);
     assert_eq!(config.headers.rules.remove.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-gone", "server", "x-powered-by"]);
     assert_eq!(config.upstreams.iter().map(|upstream| upstream.name.value.as_str()).collect::<Vec<_>>(), ["api", "web"]);

@@ -17,6 +17,7 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("tls", "{ dev = true }"),
         key("limits", "{ body = \"16MiB\" }"),
         key("timeouts", "{ response = \"60s\" }"),
+        key("compression", "{ precompressed = true }"),
         key("headers", "{ preset = \"spa\" }"),
         key("upstream", "{ api = { to = \"http://127.0.0.1:3000\" } }"),
         key("process", "{ api = { command = [\"node\", \"server.js\"] } }"),
@@ -24,7 +25,6 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("log", "{ level = \"info\" }"),
         later("$schema", "editors get no completion from it"),
         later("include", "everything stands in one file"),
-        later("compression", "assets are served from the .br, .gz and .zst files beside them, which the build makes"),
         later("metrics", "the access log is the only telemetry"),
         later("admin", ""),
     ],
@@ -103,6 +103,19 @@ pub(in super::super) const TIMEOUTS: Keys = Keys {
         ("body", "body_idle"),
         ("websocket", "stream"),
     ],
+};
+
+pub(in super::super) const COMPRESSION: Keys = Keys {
+    title: "[compression]",
+    keys: &[
+        key("precompressed", "true"),
+        key("static", "true"),
+        later("dynamic", "files are compressed, and what upstreams send is sent as it is"),
+        later("level", ""),
+        later("min_size", ""),
+        later("skip", ""),
+    ],
+    near: &[("gzip_static", "precompressed"), ("brotli_static", "precompressed"), ("files", "static")],
 };
 
 pub(in super::super) const HEADERS: Keys = Keys {
@@ -196,7 +209,7 @@ pub(in super::super) const ROUTE: Keys = Keys {
         later("listing", "folders are not listed"),
         later("etag", "ETags are made from the content"),
         later("errors", "error pages are Transom's own"),
-        later("compression", "compressed files beside the assets are served by themselves"),
+        later("compression", "`[compression]` counts for every route"),
     ],
     near: &[
         ("proxy_pass", "proxy"),
@@ -263,4 +276,4 @@ pub(in super::super) const ACCESS: Keys = Keys {
 
 /// Where "belongs in" looks, in the order in which it names them.
 pub(in super::super) const TABLES: &[&Keys] =
-    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
+    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &COMPRESSION, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
