@@ -16,6 +16,7 @@ mod fingerprint;
 mod load;
 mod lookup;
 mod media_type;
+mod multipart;
 mod policy;
 mod problem;
 mod reply;
@@ -31,6 +32,7 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue};
 
 pub use self::asset::Asset;
+pub use self::multipart::{Part, PartData, Parts};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::walk::FILES_MAX;

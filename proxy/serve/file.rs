@@ -9,6 +9,11 @@ use rustix::io::ReadWriteFlags;
 /// Bytes of one piece: many enough that a system call costs little against them, few enough that a thousand downloads fit in memory.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
 
+/// A file has fewer bytes than were promised: what was begun cannot be completed.
+pub(crate) fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
+}
+
 /// Reads up to the size of `buffer` at `offset`; fewer bytes only at the end of the file. Pages in the cache are taken at once; for others a
 /// thread of the blocking pool waits.
 pub(crate) async fn read_at(file: &Arc<File>, offset: u64, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, usize)> {

@@ -2,6 +2,7 @@
 
 mod finding;
 mod loading;
+mod parts;
 mod replies;
 
 use std::fs;
@@ -98,16 +99,30 @@ fn field<'a>(answer: &'a Answer<'_>, name: &str) -> Option<&'a str> {
 
 #[track_caller]
 fn body(answer: &Answer<'_>) -> Vec<u8> {
-    use std::os::unix::fs::FileExt;
     match &answer.body {
         Body::Empty => Vec::new(),
         Body::Memory(bytes) => bytes.to_vec(),
-        Body::Disk { file, offset, length } => {
-            let mut bytes = vec![0; usize::try_from(*length).unwrap()];
-            file.read_exact_at(&mut bytes, *offset).unwrap();
+        Body::Disk { file, offset, length } => read(file, *offset, *length),
+        Body::Parts(parts) => {
+            let mut bytes = Vec::new();
+            for part in &parts.parts {
+                bytes.extend_from_slice(&part.head);
+                match &part.data {
+                    PartData::Memory(data) => bytes.extend_from_slice(data),
+                    PartData::Disk { file, range } => bytes.extend(read(file, range.first, range.length())),
+                }
+            }
+            bytes.extend_from_slice(&parts.end);
             bytes
         }
     }
+}
+
+fn read(file: &fs::File, offset: u64, length: u64) -> Vec<u8> {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = vec![0; usize::try_from(length).unwrap()];
+    file.read_exact_at(&mut bytes, offset).unwrap();
+    bytes
 }
 
 fn set_modified(path: &Path, seconds: u64) {

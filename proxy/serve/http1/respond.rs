@@ -1,5 +1,7 @@
 //! Answering on an HTTP/1 connection: the head, the framing of the content, and what becomes of the connection.
 
+mod parts;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::task::{Context, Poll};
@@ -171,7 +173,7 @@ impl<'a, S: AsyncWrite + Unpin> Http1Responder<'a, S> {
             let (filled, bytes) = file::read_at(file, offset, buffer).await?;
             if bytes == 0 {
                 self.abort();
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+                return Err(file::became_shorter());
             }
             let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             left -= bytes as u64;
@@ -216,9 +218,10 @@ impl<S: AsyncWrite + Unpin> Responder for Http1Responder<'_, S> {
         match body {
             Body::Empty => self.send(true, Piece::END).await,
             Body::Memory(bytes) => self.send(true, Piece { data: &bytes, is_last: true, trailers: &[] }).await,
-            Body::Disk { .. } if self.is_head => self.send(true, Piece::END).await,
+            Body::Disk { .. } | Body::Parts(_) if self.is_head => self.send(true, Piece::END).await,
             // Boxed: rare, and its state would make every idle connection larger.
             Body::Disk { file, offset, length } => Box::pin(self.send_file(&file, offset, length)).await,
+            Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }
     }
 

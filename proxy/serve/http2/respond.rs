@@ -1,5 +1,7 @@
 //! Answering on an HTTP/2 stream, no faster than the client's window allows.
 
+mod parts;
+
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -96,7 +98,7 @@ impl Http2Responder {
             let (mut filled, bytes) = file::read_at(file, offset, buffer).await?;
             if bytes == 0 {
                 self.abort();
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+                return Err(file::became_shorter());
             }
             filled.truncate(bytes);
             offset += bytes as u64;
@@ -168,6 +170,7 @@ impl Responder for Http2Responder {
             Body::Empty => Ok(()),
             Body::Memory(bytes) => self.send_data(bytes, true).await,
             Body::Disk { file, offset, length } => Box::pin(self.send_file(&file, offset, length)).await,
+            Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }
     }
 
