@@ -3,7 +3,10 @@
 use crate::http::conditional::{Conditions, Outcome, Strength, Validators, evaluate};
 use crate::http::date;
 
-/// Panics when a promise is broken for these fields of a request and these validators, whatever the strength of the date.
+/// Whether the promises hold for these fields of a request and these validators, whatever the strength of the date.
+///
+/// # Panics
+/// When one is broken.
 pub fn check(conditions: &Conditions<'_>, etag: &[u8], last_modified: Option<u64>) {
     for date_strength in [Strength::Weak, Strength::Strong] {
         let validators = Validators { etag, last_modified, date_strength };

@@ -11,7 +11,10 @@ const AVAILABLE: [&[Coding]; 5] = [
     &[Coding::Gzip, Coding::Zstd, Coding::Brotli],
 ];
 
-/// Panics when a promise about this value is broken.
+/// Whether the promises hold for this value.
+///
+/// # Panics
+/// When one is broken.
 pub fn check(value: &[u8]) {
     assert!(AVAILABLE.iter().all(|available| choose(None, available).is_none()), "without the field nothing is coded");
     let members = members(value);

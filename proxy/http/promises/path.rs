@@ -2,7 +2,10 @@
 
 use crate::http::path::{has_extension, is_below, is_hidden, normalize};
 
-/// Panics when a promise about this raw path is broken.
+/// Whether the promises hold for this raw path.
+///
+/// # Panics
+/// When one is broken.
 pub fn check(raw: &[u8]) {
     let normal = normalize(raw);
     assert_eq!(normal.as_deref().ok(), model(raw).as_deref(), "{:?}", raw.escape_ascii().to_string());

@@ -5,7 +5,10 @@ use crate::http::range::{ByteRange, RANGES_MAX, Selection, select};
 /// Up to this length every byte is looked at.
 const SMALL_BYTES: u64 = 64;
 
-/// Panics when a promise about this value is broken for a representation of `length` bytes.
+/// Whether the promises hold for this value and a representation of `length` bytes.
+///
+/// # Panics
+/// When one is broken.
 pub fn check(value: &[u8], length: u64) {
     let selection = select(value, length);
     assert_eq!(selection, model(value, length), "{:?} of {length}", value.escape_ascii().to_string());
