@@ -18,7 +18,7 @@ NODE_NEEDS  := node=nodejs npm=npm
 
 REQUIREMENTS := $(wildcard tests/foreign/requirements.txt)
 
-.PHONY: help run test lint fmt static bench bench-compare micro profile venv deny build-needs
+.PHONY: help run test lint fmt static bench bench-compare micro fuzz profile venv deny build-needs
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,12 @@ bench-compare: ## two results side by side: A=benches/results/… B=benches/resu
 
 micro: build-needs ## small benchmarks of single functions
 	cargo bench --bench micro
+
+fuzz: build-needs ## one fuzzer for a while, with a nightly compiler; TARGET=path|range|accept_encoding|conditional SECONDS=900
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	@rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
+	@mkdir -p fuzz/found/$(or $(TARGET),range)
+	cargo +nightly fuzz run $(or $(TARGET),range) fuzz/found/$(or $(TARGET),range) fuzz/corpus/$(or $(TARGET),range) -- -max_total_time=$(or $(SECONDS),900) -max_len=4096
 
 profile: build-needs ## a flame graph and the system calls of one scenario, in target/profile; SCENARIO=s1
 	@.ci/need must $(BENCH_NEEDS) $(PROFILE_NEEDS)

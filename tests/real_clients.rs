@@ -38,6 +38,8 @@ fn curl_gets_pages_ranges_and_uploads_in_every_version() {
         assert!(status == "200" && (spoken == shown || version == "--http1.0"), "{version}: {head}");
         assert!(curl(&backed, port, &[version], "/").contains("a page"));
         assert_eq!(curl(&backed, port, &[version, "--range", "0-8"], "/"), "<!doctype");
+        let parts = curl(&backed, port, &[version, "--range", "0-8,10-13"], "/");
+        assert!(parts.contains("bytes 0-8/") && parts.contains("\r\n\r\n<!doctype\r\n--") && parts.ends_with("--\r\n"), "{parts}");
         assert!(curl(&backed, port, &[version, "--data-binary", &data], "/api/upload").contains("3000000"), "{version}");
         assert_eq!(curl(&backed, port, &[version], "/api/bytes/3"), "\0\u{1}\u{2}");
     }

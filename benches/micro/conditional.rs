@@ -1,9 +1,10 @@
 //! Preconditions: whether a client's copy is still good.
 
 use divan::{Bencher, black_box};
-use transom::http::conditional::{Conditions, Outcome, Validators, evaluate};
+use transom::http::conditional::{Conditions, Outcome, Strength, Validators, evaluate};
 
-const VALIDATORS: Validators<'_> = Validators { etag: b"\"9f86d081884c7d65\"", last_modified: Some(1_767_225_600) };
+const VALIDATORS: Validators<'_> =
+    Validators { etag: b"\"9f86d081884c7d65\"", last_modified: Some(1_767_225_600), date_strength: Strength::Strong };
 
 fn measure(bencher: Bencher<'_, '_>, conditions: Conditions<'_>, outcome: Outcome) {
     assert_eq!(evaluate(&conditions, &VALIDATORS), outcome);

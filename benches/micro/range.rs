@@ -8,7 +8,7 @@ const LENGTH: u64 = 1 << 20;
 /// One range, as players and resumed downloads send it: two numbers read, no allocation.
 #[divan::bench(args = ["bytes=0-", "bytes=65536-131071", "bytes=-500"])]
 fn part(bencher: Bencher<'_, '_>, value: &str) {
-    assert!(matches!(select(value.as_bytes(), LENGTH), Selection::Part { .. }));
+    assert!(matches!(select(value.as_bytes(), LENGTH), Selection::Part(_)));
     bencher.bench_local(|| select(black_box(value.as_bytes()), black_box(LENGTH)));
 }
 

@@ -1,21 +1,22 @@
 //! Which answer a request for an asset gets: 200, 206, 304, 412 or 416.
 //!
 //! The fields were serialised at load. What depends on the request is a choice between them, the part of the body, and
-//! `Content-Range`. Methods other than GET and HEAD are the caller's to refuse.
+//! `Content-Range`; several parts have a media type of their own. Methods other than GET and HEAD are the caller's to refuse.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header};
 
 use super::asset::Asset;
 use super::content::Content;
+use super::multipart::{self, Boundary, Parts};
 use super::stored::Stored;
 use super::variant::Variant;
 use crate::http::conditional::{self, Conditions, Outcome};
 use crate::http::fields::FieldBlock;
-use crate::http::range::{self, Selection};
+use crate::http::range::{self, ByteRange, Selection};
 use crate::http::request::{Known, Method, RequestHead};
 
 /// An answer, to be written by a protocol.
@@ -25,8 +26,10 @@ pub struct Answer<'a> {
     pub status: StatusCode,
     /// The fields, but for what follows here and what the protocol writes.
     pub fields: &'a FieldBlock,
-    /// `Content-Range` of a 206 or 416.
+    /// `Content-Range` of a 206 with one part, or of a 416.
     pub content_range: Option<HeaderValue>,
+    /// `Content-Type` of a 206 with several parts; it stands in the place of that in `fields`, which each part has.
+    pub parts_type: Option<HeaderValue>,
     /// `Content-Length`: for HEAD and 304 that of the 200 to a GET (RFC 9110 §8.6), which has no body here.
     pub length: u64,
     /// What is sent.
@@ -50,6 +53,8 @@ pub enum Body {
         /// Its length in bytes.
         length: u64,
     },
+    /// Several parts of a file.
+    Parts(Box<Parts>),
 }
 
 /// Answers a GET or HEAD for an asset.
@@ -58,7 +63,8 @@ pub fn reply<'a>(asset: &'a Asset, head: &RequestHead) -> Answer<'a> {
     match outcome(variant, head) {
         Outcome::Proceed => match selection(variant, head) {
             Selection::Whole => whole(variant, head),
-            Selection::Part { first, last } => part(variant, first, last),
+            Selection::Part(range) => part(variant, range),
+            Selection::Parts(ranges) => parts(variant, &ranges, head),
             Selection::Unsatisfiable => Answer {
                 content_range: HeaderValue::try_from(format!("bytes */{}", variant.content.length())).ok(),
                 ..refused(asset, StatusCode::RANGE_NOT_SATISFIABLE)
@@ -69,6 +75,7 @@ pub fn reply<'a>(asset: &'a Asset, head: &RequestHead) -> Answer<'a> {
             status: StatusCode::NOT_MODIFIED,
             fields: &variant.not_modified,
             content_range: None,
+            parts_type: None,
             length: variant.content.length(),
             body: Body::Empty,
         },
@@ -108,27 +115,38 @@ fn whole<'a>(variant: &'a Variant, head: &RequestHead) -> Answer<'a> {
         (Content::Memory(bytes), _) => Body::Memory(bytes.clone()),
         (Content::Stored(file), _) => Body::Stored { file: Arc::clone(file), offset: 0, length },
     };
-    Answer { status: StatusCode::OK, fields: &variant.full, content_range: None, length, body }
+    Answer { status: StatusCode::OK, fields: &variant.full, content_range: None, parts_type: None, length, body }
 }
 
-fn part(variant: &Variant, first: u64, last: u64) -> Answer<'_> {
-    let total = variant.content.length();
-    let length = last.saturating_sub(first).saturating_add(1);
+fn part(variant: &Variant, range: ByteRange) -> Answer<'_> {
+    let length = range.length();
     let body = match &variant.content {
-        Content::Memory(bytes) => Body::Memory(slice(bytes, first, last)),
-        Content::Stored(file) => Body::Stored { file: Arc::clone(file), offset: first, length },
+        Content::Memory(bytes) => Body::Memory(multipart::slice(bytes, range)),
+        Content::Stored(file) => Body::Stored { file: Arc::clone(file), offset: range.first, length },
     };
-    let content_range = HeaderValue::try_from(format!("bytes {first}-{last}/{total}")).ok();
-    Answer { status: StatusCode::PARTIAL_CONTENT, fields: &variant.full, content_range, length, body }
+    let content_range = HeaderValue::try_from(multipart::content_range(range, variant.content.length())).ok();
+    Answer { status: StatusCode::PARTIAL_CONTENT, fields: &variant.full, content_range, parts_type: None, length, body }
 }
 
-/// `bytes[first..=last]`; empty when that is not within, which `range::select` rules out.
-fn slice(bytes: &Bytes, first: u64, last: u64) -> Bytes {
-    let within = |offset| usize::try_from(offset).ok();
-    let part = within(first).zip(within(last)).and_then(|(first, last)| bytes.get(first..=last));
-    part.map(|part| bytes.slice_ref(part)).unwrap_or_default()
+/// A coded representation is sent whole (RFC 9110 §14.2 allows it): `Content-Encoding` beside a multipart would say that the multipart is
+/// coded, and clients that decode by it would fail.
+fn parts<'a>(variant: &'a Variant, ranges: &[ByteRange], head: &RequestHead) -> Answer<'a> {
+    let fields = variant.full.map();
+    if fields.contains_key(header::CONTENT_ENCODING) {
+        return whole(variant, head);
+    }
+    let boundary = Boundary::random();
+    let parts = Parts::new(&variant.content, fields.get(header::CONTENT_TYPE), ranges, &boundary);
+    Answer {
+        status: StatusCode::PARTIAL_CONTENT,
+        fields: &variant.full,
+        content_range: None,
+        parts_type: boundary.content_type(),
+        length: parts.length(),
+        body: Body::Parts(Box::new(parts)),
+    }
 }
 
 fn refused(asset: &Asset, status: StatusCode) -> Answer<'_> {
-    Answer { status, fields: &asset.refused, content_range: None, length: 0, body: Body::Empty }
+    Answer { status, fields: &asset.refused, content_range: None, parts_type: None, length: 0, body: Body::Empty }
 }

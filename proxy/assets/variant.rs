@@ -1,10 +1,12 @@
 //! One representation of a file: its bytes in one coding, its validators and its response fields.
 
+use std::time::UNIX_EPOCH;
+
 use http::{HeaderValue, header};
 
 use super::content::{Content, ReadFile};
 use super::{Fields, Options};
-use crate::http::conditional::Validators;
+use crate::http::conditional::{Strength, Validators};
 use crate::http::date;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
@@ -34,6 +36,7 @@ pub(super) struct Variant {
     pub(super) content: Content,
     etag: HeaderValue,
     last_modified: Option<u64>,
+    date_strength: Strength,
     /// The fields of a 200 and of a 206.
     pub(super) full: FieldBlock,
     /// The fields of a 304.
@@ -63,6 +66,7 @@ impl Variant {
             content: file.content,
             etag,
             last_modified: common.last_modified,
+            date_strength: date_strength(common),
             full: FieldBlock::new(finished(full, common.vary, common.options)),
             not_modified: FieldBlock::new(not_modified),
         }
@@ -95,6 +99,7 @@ impl Variant {
             not_modified: FieldBlock::new(retagged(&self.not_modified)),
             etag,
             last_modified: self.last_modified,
+            date_strength: self.date_strength,
         }
     }
 
@@ -104,14 +109,21 @@ impl Variant {
             content: self.content.detached(),
             etag: self.etag.clone(),
             last_modified: self.last_modified,
+            date_strength: self.date_strength,
             full: self.full.clone(),
             not_modified: self.not_modified.clone(),
         }
     }
 
     pub(super) fn validators(&self) -> Validators<'_> {
-        Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified }
+        Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified, date_strength: self.date_strength }
     }
+}
+
+/// A file that was read within the second of its modification may have changed once more in that second (RFC 9110 §8.8.2.2).
+fn date_strength(common: &Common<'_>) -> Strength {
+    let loaded = common.options.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if common.last_modified.is_some_and(|modified| modified < loaded) { Strength::Strong } else { Strength::Weak }
 }
 
 /// The fields of a 412 or 416. They are the same for all files: neither says anything about the representation but its length

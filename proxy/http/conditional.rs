@@ -12,6 +12,17 @@ pub struct Validators<'a> {
     pub etag: &'a [u8],
     /// The modification date in seconds since the epoch, if one is sent.
     pub last_modified: Option<u64>,
+    /// Whether that date tells representations apart. Entity tags say it themselves.
+    pub date_strength: Strength,
+}
+
+/// Whether a validator changes with every change of the content (RFC 9110 §8.8.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// It may stay the same: a date, when the content may have changed again within its second (§8.8.2.2).
+    Weak,
+    /// It does.
+    Strong,
 }
 
 /// The conditional fields of a request; each value as received, lists joined with `, `.
@@ -46,7 +57,7 @@ pub enum Outcome {
 pub fn evaluate(conditions: &Conditions<'_>, validators: &Validators<'_>) -> Outcome {
     // Step 1, §13.1.1.
     if let Some(tags) = conditions.if_match {
-        if !names(tags, validators.etag, Comparison::Strong) {
+        if !names(tags, validators.etag, Strength::Strong) {
             return Outcome::Failed;
         }
     // Step 2, only without If-Match; ignored when there is no modification date (§13.1.4).
@@ -57,7 +68,7 @@ pub fn evaluate(conditions: &Conditions<'_>, validators: &Validators<'_>) -> Out
     }
     // Step 3, §13.1.2.
     if let Some(tags) = conditions.if_none_match {
-        if names(tags, validators.etag, Comparison::Weak) {
+        if names(tags, validators.etag, Strength::Weak) {
             return Outcome::NotModified;
         }
     // Step 4, only without If-None-Match (§13.1.3).
@@ -78,18 +89,22 @@ fn dates(validators: &Validators<'_>, value: Option<&[u8]>) -> Option<(u64, u64)
     Some((validators.last_modified?, date::parse(list::trim(value?))?))
 }
 
-/// An `If-Range` holds by a strong match of its one entity tag, or by exactly the date that was sent.
+/// An `If-Range` holds by a strong match of its one entity tag, or by exactly the date that was sent where that is strong: a client that puts
+/// parts together must not mix two contents (§13.1.5).
 fn range_holds(value: &[u8], validators: &Validators<'_>) -> bool {
     let value = list::trim(value);
     match EntityTag::take(value) {
-        Some((tag, b"")) => EntityTag::whole(validators.etag).is_some_and(|current| tag.matches(current, Comparison::Strong)),
+        Some((tag, b"")) => EntityTag::whole(validators.etag).is_some_and(|current| tag.matches(current, Strength::Strong)),
         Some(_) => false,
-        None => validators.last_modified.is_some_and(|modified| date::parse(value) == Some(modified)),
+        None => {
+            validators.date_strength == Strength::Strong
+                && validators.last_modified.is_some_and(|modified| date::parse(value) == Some(modified))
+        }
     }
 }
 
 /// `true` when the value of `If-Match` or `If-None-Match` is `*` or lists this tag. What follows a malformed member is not read.
-fn names(tags: &[u8], etag: &[u8], comparison: Comparison) -> bool {
+fn names(tags: &[u8], etag: &[u8], comparison: Strength) -> bool {
     if list::trim(tags) == b"*" {
         return true;
     }
@@ -109,15 +124,6 @@ fn names(tags: &[u8], etag: &[u8], comparison: Comparison) -> bool {
             return true;
         }
     }
-}
-
-/// How two entity tags are compared (§8.8.3.2).
-#[derive(Debug, Clone, Copy)]
-enum Comparison {
-    /// Equal, and neither is weak.
-    Strong,
-    /// Equal.
-    Weak,
 }
 
 /// An entity tag (§8.8.3). Its quotes know no escapes, and a comma within is part of it.
@@ -147,10 +153,11 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    fn matches(self, other: EntityTag<'_>, comparison: Comparison) -> bool {
+    /// The comparison of §8.8.3.2: a strong one holds only where neither is weak.
+    fn matches(self, other: EntityTag<'_>, comparison: Strength) -> bool {
         let strength = match comparison {
-            Comparison::Strong => !self.is_weak && !other.is_weak,
-            Comparison::Weak => true,
+            Strength::Strong => !self.is_weak && !other.is_weak,
+            Strength::Weak => true,
         };
         strength && self.opaque == other.opaque
     }
@@ -160,6 +167,7 @@ impl<'a> EntityTag<'a> {
 mod tests {
     use super::Outcome::{Failed, NotModified, Proceed, ProceedWhole};
     use super::*;
+    use crate::http::promises;
     use proptest::prelude::*;
 
     const MODIFIED: u64 = 784_111_777;
@@ -169,7 +177,7 @@ mod tests {
 
     /// The outcome for the fields of a text such as `if-match: "a"`, a line each, against `"a,b"` of `MODIFIED`.
     fn outcome(fields: &str) -> Outcome {
-        outcome_for(fields, Validators { etag: b"\"a,b\"", last_modified: Some(MODIFIED) })
+        outcome_for(fields, Validators { etag: b"\"a,b\"", last_modified: Some(MODIFIED), date_strength: Strength::Strong })
     }
 
     fn outcome_for(fields: &str, validators: Validators<'_>) -> Outcome {
@@ -199,8 +207,8 @@ mod tests {
             ("\"1\"", "\"1\"", true, true),
         ] {
             for (one, other) in [(one.as_bytes(), other.as_bytes()), (other.as_bytes(), one.as_bytes())] {
-                assert_eq!(names(one, other, Comparison::Strong), strong, "{one:?} {other:?}");
-                assert_eq!(names(one, other, Comparison::Weak), weak, "{one:?} {other:?}");
+                assert_eq!(names(one, other, Strength::Strong), strong, "{one:?} {other:?}");
+                assert_eq!(names(one, other, Strength::Weak), weak, "{one:?} {other:?}");
             }
         }
     }
@@ -253,7 +261,7 @@ mod tests {
         ] {
             assert_eq!(outcome(&format!("if-match: {tags}")), expected, "{tags}");
         }
-        let weak = Validators { etag: b"W/\"a,b\"", last_modified: None };
+        let weak = Validators { etag: b"W/\"a,b\"", last_modified: None, date_strength: Strength::Weak };
         assert_eq!(outcome_for("if-match: W/\"a,b\"", weak), Failed);
         assert_eq!(outcome_for("if-match: *", weak), Proceed);
     }
@@ -278,7 +286,7 @@ mod tests {
 
     #[test]
     fn dates_are_ignored_without_a_modification_date() {
-        let undated = Validators { etag: b"\"a\"", last_modified: None };
+        let undated = Validators { etag: b"\"a\"", last_modified: None, date_strength: Strength::Weak };
         assert_eq!(outcome_for(&format!("if-modified-since: {AFTER}"), undated), Proceed);
         assert_eq!(outcome_for(&format!("if-unmodified-since: {BEFORE}"), undated), Proceed);
         assert_eq!(outcome_for(&format!("if-range: {EXACT}"), undated), ProceedWhole);
@@ -317,8 +325,25 @@ mod tests {
     }
 
     #[test]
+    fn if_range_does_not_hold_by_a_date_that_may_stand_for_two_contents() {
+        let fresh = Validators { etag: b"\"a\"", last_modified: Some(MODIFIED), date_strength: Strength::Weak };
+        assert_eq!(outcome_for(&format!("if-range: {EXACT}"), fresh), ProceedWhole);
+        assert_eq!(outcome_for("if-range: \"a\"", fresh), Proceed);
+        // Elsewhere a weak date is as good as a strong one.
+        assert_eq!(outcome_for(&format!("if-modified-since: {EXACT}"), fresh), NotModified);
+        assert_eq!(outcome_for(&format!("if-unmodified-since: {EXACT}"), fresh), Proceed);
+    }
+
+    #[test]
+    fn a_field_with_two_dates_is_ignored() {
+        assert_eq!(outcome(&format!("if-modified-since: {AFTER}, {AFTER}")), Proceed);
+        assert_eq!(outcome(&format!("if-unmodified-since: {BEFORE}, {BEFORE}")), Proceed);
+        assert_eq!(outcome(&format!("if-range: {EXACT}, {EXACT}")), ProceedWhole);
+    }
+
+    #[test]
     fn a_representation_without_a_tag_matches_only_a_star() {
-        let untagged = Validators { etag: b"", last_modified: None };
+        let untagged = Validators { etag: b"", last_modified: None, date_strength: Strength::Weak };
         assert_eq!(outcome_for("if-none-match: \"\"", untagged), Proceed);
         assert_eq!(outcome_for("if-none-match: *", untagged), NotModified);
         assert_eq!(outcome_for("if-match: \"\"", untagged), Failed);
@@ -331,23 +356,41 @@ mod tests {
         assert_eq!(outcome(&format!("if-none-match: {}", "\"".repeat(1 << 20))), Proceed);
     }
 
+    /// A field that is missing, names the tag, names others, or is none at all.
+    fn field() -> impl Strategy<Value = Option<String>> {
+        let date = prop::sample::select(vec![BEFORE, EXACT, AFTER, "Sun Nov  6 08:49:37 1994", "Sunday, 06-Nov-94 08:49:38 GMT"]);
+        prop_oneof![
+            Just(None),
+            "(\\*|(W/)?\"[ab,]{0,2}\"|[ \t,]|x){0,5}".prop_map(Some),
+            prop::collection::vec("(W/)?\"[ab]\"", 0..4).prop_map(|tags| Some(tags.join(", "))),
+            date.prop_map(|date| Some(date.to_owned())),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_evaluated(one: Vec<u8>, other: Vec<u8>, etag: Vec<u8>, last_modified: Option<u64>) {
-            let conditions = Conditions {
-                if_match: Some(&one),
-                if_unmodified_since: Some(&other),
-                if_none_match: Some(&other),
-                if_modified_since: Some(&one),
-                if_range: Some(&other),
-            };
-            evaluate(&conditions, &Validators { etag: &etag, last_modified });
+        fn any_bytes_keep_the_promises(values in prop::array::uniform5(any::<Option<Vec<u8>>>()), etag: Vec<u8>, modified: Option<u64>) {
+            let [if_match, if_unmodified_since, if_none_match, if_modified_since, if_range] = values.each_ref().map(Option::as_deref);
+            let conditions = Conditions { if_match, if_unmodified_since, if_none_match, if_modified_since, if_range };
+            promises::conditional::check(&conditions, &etag, modified);
+        }
+
+        #[test]
+        fn fields_of_the_right_shape_keep_the_promises(
+            fields in prop::array::uniform5(field()),
+            etag in "(W/)?\"[ab]\"|\"\"|",
+            modified in prop_oneof![Just(None), Just(Some(MODIFIED))],
+        ) {
+            let [if_match, if_unmodified_since, if_none_match, if_modified_since, if_range] =
+                fields.each_ref().map(|field| field.as_deref().map(str::as_bytes));
+            let conditions = Conditions { if_match, if_unmodified_since, if_none_match, if_modified_since, if_range };
+            promises::conditional::check(&conditions, etag.as_bytes(), modified);
         }
 
         #[test]
         fn a_tag_is_found_among_others(others in prop::collection::vec("(W/)?\"[!-!#-+a-z,]{0,6}\"", 0..6), tag in "\"[a-z,]{1,6}\"") {
             let value = format!("{}, {tag}", others.join(", "));
-            prop_assert!(names(value.as_bytes(), tag.as_bytes(), Comparison::Strong));
+            prop_assert!(names(value.as_bytes(), tag.as_bytes(), Strength::Strong));
         }
     }
 }

@@ -12,6 +12,8 @@ pub mod hop;
 pub mod host;
 mod list;
 pub mod path;
+#[cfg(any(test, fuzzing))]
+pub mod promises;
 pub mod range;
 pub mod request;
 mod weight;

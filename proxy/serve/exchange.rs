@@ -103,6 +103,16 @@ impl<'a> ResponseHead<'a> {
         ResponseHead { status, block, lines, length, close, present }
     }
 
+    /// A head with the constant fields of a block, but with this `Content-Type`.
+    pub(crate) fn with_content_type(status: StatusCode, block: &FieldBlock, content_type: &[u8], length: ContentLength) -> Self {
+        let mut head = Self::new(status, None, length);
+        head.push("content-type", content_type);
+        for (name, value) in block.map().iter().filter(|&(name, _)| *name != http::header::CONTENT_TYPE) {
+            head.push(name.as_str(), value.as_bytes());
+        }
+        head
+    }
+
     /// Adds a field. The name is lower case, and both are known to be valid.
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         push_line(&mut self.lines, name.as_bytes(), value);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::ReadWriteFlags;
 
-use crate::assets::{Body, Handle, Stored};
+use crate::assets::{Body, Handle, PartData, Stored};
 
 /// Bytes of one piece: many enough that a system call costs little against them, few enough that a thousand downloads fit in memory.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
@@ -29,9 +29,28 @@ pub(crate) struct Part<'a> {
 
 /// The body with its file open and unchanged. Opening waits in a thread: the folder may be on a slow disk.
 pub(crate) async fn opened(body: Body) -> io::Result<Body> {
-    let Body::Stored { file, offset, length } = body else { return Ok(body) };
-    let file = if file.is_closed() { Box::pin(blocking(move || file.opened())).await? } else { file.opened()? };
-    Ok(Body::Stored { file, offset, length })
+    match body {
+        Body::Stored { file, offset, length } => Ok(Body::Stored { file: open(file).await?, offset, length }),
+        Body::Parts(mut parts) => {
+            // All are of one file.
+            let mut opened: Option<Arc<Stored>> = None;
+            for part in &mut parts.parts {
+                let PartData::Stored { file, .. } = &mut part.data else { continue };
+                let whole = match &opened {
+                    Some(whole) => Arc::clone(whole),
+                    None => Box::pin(open(Arc::clone(file))).await?,
+                };
+                *file = Arc::clone(&whole);
+                opened = Some(whole);
+            }
+            Ok(Body::Parts(parts))
+        }
+        Body::Empty | Body::Memory(_) => Ok(body),
+    }
+}
+
+async fn open(file: Arc<Stored>) -> io::Result<Arc<Stored>> {
+    if file.is_closed() { Box::pin(blocking(move || file.opened())).await } else { file.opened() }
 }
 
 /// The next part of what is left to send: it is in memory, and still what was loaded.
@@ -77,6 +96,11 @@ async fn warm(file: Arc<File>, offset: u64, bytes: u64) -> io::Result<()> {
     blocking(read).await
 }
 
+/// A file has fewer bytes than were promised: what was begun cannot be completed.
+pub(crate) fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
+}
+
 /// Reads up to the size of `buffer` at `offset`; fewer bytes only at the end of the file. Pages in the cache are taken at once; for others a
 /// thread of the blocking pool waits.
 pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, usize)> {
@@ -103,9 +127,4 @@ pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
-}
-
-/// The head has promised more bytes than the file has now: the connection has to end, which tells the client.
-pub(crate) fn became_shorter() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
 }

@@ -107,7 +107,10 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
 fn file_reply<'a>(route: &'a LiveRoute, asset: &'a assets::Asset, head: &RequestHead) -> Decision<'a> {
     let answer = assets::reply(asset, head);
     let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
-    let mut response = ResponseHead::new(answer.status, Some(answer.fields), length);
+    let mut response = match &answer.parts_type {
+        Some(parts_type) => ResponseHead::with_content_type(answer.status, answer.fields, parts_type.as_bytes(), length),
+        None => ResponseHead::new(answer.status, Some(answer.fields), length),
+    };
     if let Some(range) = &answer.content_range {
         response.push("content-range", range.as_bytes());
     }

@@ -3,6 +3,7 @@
 mod codings;
 mod finding;
 mod loading;
+mod parts;
 mod replies;
 mod selecting;
 mod succession;
@@ -107,17 +108,31 @@ fn field<'a>(answer: &'a Answer<'_>, name: &str) -> Option<&'a str> {
 
 #[track_caller]
 fn body(answer: &Answer<'_>) -> Vec<u8> {
-    use std::os::unix::fs::FileExt;
     match &answer.body {
         Body::Empty => Vec::new(),
         Body::Memory(bytes) => bytes.to_vec(),
-        Body::Stored { file, offset, length } => {
-            let mut bytes = vec![0; usize::try_from(*length).unwrap()];
-            let handle = file.handle().unwrap();
-            handle.file.read_exact_at(&mut bytes, handle.start + *offset).unwrap();
+        Body::Stored { file, offset, length } => read(file, *offset, *length),
+        Body::Parts(parts) => {
+            let mut bytes = Vec::new();
+            for part in &parts.parts {
+                bytes.extend_from_slice(&part.head);
+                match &part.data {
+                    PartData::Memory(data) => bytes.extend_from_slice(data),
+                    PartData::Stored { file, range } => bytes.extend(read(file, range.first, range.length())),
+                }
+            }
+            bytes.extend_from_slice(&parts.end);
             bytes
         }
     }
+}
+
+fn read(stored: &Stored, offset: u64, length: u64) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap()];
+    use std::os::unix::fs::FileExt;
+    let handle = stored.handle().unwrap();
+    handle.file.read_exact_at(&mut bytes, handle.start + offset).unwrap();
+    bytes
 }
 
 fn set_modified(path: &Path, seconds: u64) {

@@ -226,6 +226,24 @@ fn if_range_that_does_not_hold_gives_the_whole() {
 }
 
 #[test]
+fn if_range_by_date_holds_only_for_a_file_that_was_older_than_its_load() {
+    let folder = coded();
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let status = |now: u64| {
+        let now = UNIX_EPOCH + Duration::from_secs(now);
+        let (assets, _) = Assets::load(folder.path(), &Options { now, ..options() }).unwrap();
+        let fields = [("range", "bytes=0-1"), ("if-range", date)];
+        let answer = reply(asset(&assets, "/a.png"), &get(&fields));
+        assert_eq!(field(&answer, "last-modified"), Some(date));
+        answer.status.as_u16()
+    };
+    set_modified(&folder.path().join("a.png"), 784_111_777);
+    assert_eq!(status(784_111_778), 206);
+    // Loaded within the second of the change: it may have changed again in that second.
+    assert_eq!(status(784_111_777), 200);
+}
+
+#[test]
 fn a_416_says_the_length_and_is_not_stored() {
     let folder = coded();
     let decorate = with_field("x-frame-options", "DENY");

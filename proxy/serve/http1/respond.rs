@@ -1,5 +1,7 @@
 //! Answering on an HTTP/1 connection: the head, the framing of the content, and what becomes of the connection.
 
+mod parts;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::Arc;
@@ -253,9 +255,10 @@ impl<S: AsyncWrite + SendFile + Unpin> Responder for Http1Responder<'_, S> {
         match body {
             Body::Empty => self.send(true, Piece::END).await,
             Body::Memory(bytes) => self.send(true, Piece { data: &bytes, is_last: true, trailers: &[] }).await,
-            Body::Stored { .. } if self.is_head => self.send(true, Piece::END).await,
+            Body::Stored { .. } | Body::Parts(_) if self.is_head => self.send(true, Piece::END).await,
             // Boxed: its state would make every request larger.
             Body::Stored { file, offset, length } => Box::pin(self.send_stored(&file, offset, length)).await,
+            Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }
     }
 

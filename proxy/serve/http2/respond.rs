@@ -1,5 +1,7 @@
 //! Answering on an HTTP/2 stream, no faster than the client's window allows.
 
+mod parts;
+
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -172,6 +174,7 @@ impl Responder for Http2Responder {
                 Some(bytes) => self.send_data(bytes, true).await,
                 None => Box::pin(self.send_file(&file, offset, length)).await,
             },
+            Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }
     }
 
