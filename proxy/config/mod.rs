@@ -3,6 +3,7 @@
 //! A front end (today `toml`, later nginx.conf) reads a [`Source`] into a [`Config`] or into [`Diagnostics`]; nothing below
 //! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
 
+mod compression;
 pub mod defaults;
 mod diagnostic;
 mod folder;
@@ -12,6 +13,7 @@ mod model;
 mod source;
 mod toml;
 
+pub use compression::{Compression, CompressionLevel};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use folder::Folder;
 pub use model::*;

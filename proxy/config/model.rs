@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Folder, Span, Spanned};
+use super::{Compression, Folder, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -21,6 +21,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[timeouts]`.
     pub timeouts: Timeouts,
+    /// `[compression]`.
+    pub compression: Compression,
     /// `[headers]`.
     pub headers: GlobalHeaders,
     /// `[upstream.NAME]`, in the order of the file.

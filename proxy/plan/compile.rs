@@ -40,6 +40,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         grace: config.server.grace,
         limits: config.limits,
         timeouts: config.timeouts,
+        compression: config.compression,
         router,
         routes,
         upstreams: upstreams.list,

@@ -5,6 +5,7 @@
 //! was read with mistakes is thrown away. Not serde's derive: that stops at the first mistake.
 
 mod action;
+mod compression;
 mod expand;
 mod folder;
 mod headers;
@@ -50,6 +51,7 @@ fn read_root(mut root: Table<'_>) -> Config {
         tls: tls::read(tls_table),
         limits: limits::read_limits(root.table("limits", &keys::LIMITS, "[limits]")),
         timeouts: limits::read_timeouts(root.table("timeouts", &keys::TIMEOUTS, "[timeouts]")),
+        compression: compression::read(root.table("compression", &keys::COMPRESSION, "[compression]")),
         headers: headers::read_global(root.table("headers", &keys::HEADERS, "[headers]")),
         upstreams: upstream::read(root.item("upstream")),
         processes: process::read(root.item("process")),

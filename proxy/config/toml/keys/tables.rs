@@ -17,6 +17,7 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("tls", "{ dev = true }"),
         key("limits", "{ body = \"16MiB\" }"),
         key("timeouts", "{ response = \"60s\" }"),
+        key("compression", "{ min_size = \"1KiB\" }"),
         key("headers", "{ preset = \"spa\" }"),
         key("upstream", "{ api = { to = \"http://127.0.0.1:3000\" } }"),
         key("process", "{ api = { command = [\"node\", \"server.js\"] } }"),
@@ -24,11 +25,20 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("log", "{ level = \"info\" }"),
         later("$schema", "editors get no completion from it"),
         later("include", "everything stands in one file"),
-        later("compression", "assets are served from the .br, .gz and .zst files beside them, which the build makes"),
         later("metrics", "the access log is the only telemetry"),
         later("admin", ""),
     ],
-    near: &[("routes", "route"), ("location", "route"), ("ssl", "tls"), ("logging", "log"), ("processes", "process"), ("http", "server")],
+    near: &[
+        ("routes", "route"),
+        ("location", "route"),
+        ("ssl", "tls"),
+        ("logging", "log"),
+        ("processes", "process"),
+        ("http", "server"),
+        ("gzip", "compression"),
+        ("encode", "compression"),
+        ("compress", "compression"),
+    ],
 };
 
 pub(in super::super) const SERVER: Keys = Keys {
@@ -102,6 +112,34 @@ pub(in super::super) const TIMEOUTS: Keys = Keys {
         ("body", "body_idle"),
         ("websocket", "stream"),
     ],
+};
+
+pub(in super::super) const COMPRESSION: Keys = Keys {
+    title: "[compression]",
+    keys: &[
+        key("dynamic", "[\"zstd\", \"br\", \"gzip\"]"),
+        key("level", "{ zstd = 3, br = 3, gzip = 2 }"),
+        key("min_size", "\"1KiB\""),
+        key("skip", "[\"image/*\"]"),
+        later("precompressed", "compressed files beside the assets are served by themselves"),
+    ],
+    near: &[
+        ("codings", "dynamic"),
+        ("encodings", "dynamic"),
+        ("gzip", "dynamic"),
+        ("br", "dynamic"),
+        ("zstd", "dynamic"),
+        ("gzip_comp_level", "level"),
+        ("gzip_min_length", "min_size"),
+        ("min_length", "min_size"),
+        ("exclude", "skip"),
+    ],
+};
+
+pub(in super::super) const COMPRESSION_LEVEL: Keys = Keys {
+    title: "level = { … }",
+    keys: &[key("zstd", "3"), key("br", "3"), key("gzip", "2")],
+    near: &[("brotli", "br")],
 };
 
 pub(in super::super) const HEADERS: Keys = Keys {
@@ -193,7 +231,7 @@ pub(in super::super) const ROUTE: Keys = Keys {
         later("etag", "ETags are made from the content"),
         later("errors", "error pages are Transom's own"),
         later("mime", "the type follows the ending of the file"),
-        later("compression", "compressed files beside the assets are served by themselves"),
+        later("compression", "`[compression]` counts for every route; `Cache-Control: no-transform` in a response turns it off"),
     ],
     near: &[
         ("proxy_pass", "proxy"),
@@ -256,4 +294,4 @@ pub(in super::super) const ACCESS: Keys = Keys {
 
 /// Where "belongs in" looks, in the order in which it names them.
 pub(in super::super) const TABLES: &[&Keys] =
-    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
+    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &COMPRESSION, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
