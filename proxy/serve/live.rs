@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
+use super::compress::Fixed;
 use crate::assets::{self, Assets};
-use crate::config::{Diagnostic, Diagnostics, Folder};
+use crate::config::{Compression, Diagnostic, Diagnostics, Folder};
 use crate::http::fields::FieldBlock;
 use crate::http::host;
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -44,7 +45,7 @@ pub(crate) enum LiveAction {
     Assets(Box<Assets>),
     Forward { server: usize, strip: String },
     Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
-    Respond { status: StatusCode, block: FieldBlock, body: Bytes },
+    Respond { status: StatusCode, content: Fixed },
     NotFound,
 }
 
@@ -69,7 +70,7 @@ impl Live {
         let mut report = LoadReport::default();
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, now, &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, (&plan.compression, now), &mut report, &mut diagnostics) {
                 routes.push(LiveRoute {
                     action,
                     policy: route.response.clone(),
@@ -149,7 +150,12 @@ fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
     FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
 }
 
-fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, diagnostics: &mut Diagnostics) -> Option<LiveAction> {
+fn load_action(
+    route: &plan::Route,
+    (compression, now): (&Compression, SystemTime),
+    report: &mut LoadReport,
+    diagnostics: &mut Diagnostics,
+) -> Option<LiveAction> {
     Some(match &route.action {
         plan::Action::NotFound => LiveAction::NotFound,
         plan::Action::Proxy { upstream, strip } => LiveAction::Forward { server: *upstream, strip: strip.clone() },
@@ -157,11 +163,10 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
             let keeps_query = !to.as_bytes().contains(&b'?');
             LiveAction::Redirect { status: *status, to: to.clone(), keeps_query }
         }
-        plan::Action::Respond { status, body, content_type } => LiveAction::Respond {
-            status: *status,
-            block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        },
+        plan::Action::Respond { status, body, content_type } => {
+            let block = route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]);
+            LiveAction::Respond { status: *status, content: Fixed::new(block, Bytes::copy_from_slice(body.as_bytes()), compression) }
+        }
         plan::Action::Root(Folder { root, index, spa }) => {
             let decorate = |fields| route.response.decorate(fields);
             let options = assets::Options {

@@ -1,10 +1,11 @@
 //! Serving: from an accepted connection to a recorded response.
 //!
-//! `listener` accepts, `connection` finds the protocol, `http1` and `http2` make an `Exchange` of each request, `handler` decides, `forward` sends on,
+//! `listener` accepts, `connection` finds the protocol, `http1` and `http2` make an `Exchange` of each request, `handler` decides, `forward` sends on, `compress` makes content smaller,
 //! `finish` dresses every response, `worker` records it. `live` is what all of it reads.
 
 mod client;
 mod clock;
+mod compress;
 mod connection;
 mod deadline;
 mod exchange;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::clock::Clock;
+use super::compress::Encoders;
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
 use super::http1::buffers::Buffers;
@@ -38,6 +39,7 @@ pub(crate) struct Worker {
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
     pub(crate) vectors: Pool<Vec<u8>>,
+    pub(crate) encoders: Encoders,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -65,6 +67,7 @@ impl Worker {
             buffers: Pool::default(),
             inbounds: Pool::default(),
             vectors: Pool::default(),
+            encoders: Encoders::default(),
         })
     }
 
