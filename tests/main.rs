@@ -18,6 +18,7 @@ mod benches;
 mod browser;
 mod check;
 mod command_line;
+mod compression;
 mod deadlines;
 mod foreign_backend;
 mod forwarding;

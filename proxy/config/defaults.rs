@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{
-    AccessFormat, AccessLog, AccessTarget, Compression, CompressionLevel, HeaderPreset, HttpVersions, Limits, LogLevel, Timeouts,
-};
+use super::{AccessFormat, AccessLog, AccessTarget, Compression, CompressionLevel, HeaderPreset, HttpVersions, Limits, LogLevel, Timeouts};
 use crate::http::encoding::Coding;
 use crate::units::ByteSize;
 

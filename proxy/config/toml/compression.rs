@@ -25,9 +25,9 @@ pub(super) fn read(mut table: Table<'_>) -> Compression {
         dynamic: table.item("dynamic").map_or(default.dynamic, |item| read_codings(&item)),
         level: read_levels(table.table("level", &keys::COMPRESSION_LEVEL, "level"), default.level),
         min_size: table.item("min_size").and_then(|item| item.size()).map_or(default.min_size, |size| size.value),
-        skip: table
-            .item("skip")
-            .map_or(default.skip, |item| item.list().iter().filter_map(|entry| entry.parse(media_range)).map(|range| range.value).collect()),
+        skip: table.item("skip").map_or(default.skip, |item| {
+            item.list().iter().filter_map(|entry| entry.parse(media_range)).map(|range| range.value).collect()
+        }),
     };
     table.finish();
     compression

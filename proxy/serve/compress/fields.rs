@@ -2,6 +2,7 @@
 //!
 //! RFC 9110 §8.4 (Content-Encoding), §8.8.3.3 (ETags of codings), §12.5.5 (Vary); RFC 9530 (digests).
 
+use super::media_type;
 use crate::http::hop;
 use crate::http::media_range::essence;
 use crate::serve::exchange::{push_line, split_lines};
@@ -18,6 +19,8 @@ impl Untouchable {
     /// Looks at one field.
     pub(crate) fn note(&mut self, name: &[u8], value: &[u8]) {
         self.0 |= match name.len() {
+            // Whatever the operator's rules call it afterwards, it is read message by message.
+            12 if name.eq_ignore_ascii_case(b"content-type") => media_type::is_messages(essence(value)),
             13 if name.eq_ignore_ascii_case(b"cache-control") => has_no_transform(value),
             // Part of something: its bytes are counted.
             13 if name.eq_ignore_ascii_case(b"content-range") => true,
@@ -179,9 +182,19 @@ mod tests {
             ("Content-Range: bytes 0-1/2", true),
             ("X-Accel-Buffering: no", true),
             ("X-Accel-Buffering: yes", false),
+            ("Content-Type: application/json", false),
         ] {
             assert_eq!(facts(format!("{line}\r\n").as_bytes()).untouchable.is_set(), untouchable, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_read_message_by_message_stays_so_under_another_name() {
+        let mut untouchable = Untouchable::default();
+        untouchable.note(b"Content-Type", b"text/html");
+        assert!(!untouchable.is_set());
+        untouchable.note(b"Content-Type", b"Text/Event-Stream; charset=utf-8");
+        assert!(untouchable.is_set());
     }
 
     #[test]

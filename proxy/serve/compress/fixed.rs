@@ -64,8 +64,7 @@ impl Fixed {
 
 fn block_of(lines: &[u8]) -> FieldBlock {
     FieldBlock::new(
-        split_lines(lines)
-            .filter_map(|(name, value)| Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))),
+        split_lines(lines).filter_map(|(name, value)| Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))),
     )
 }
 

@@ -2,9 +2,9 @@
 
 use std::mem;
 
+use super::Choice;
 use super::encoder::{EncodeError, Encoder, Encoders, Then};
 use super::fields::dress;
-use super::Choice;
 use crate::serve::exchange::{ContentLength, ResponseHead};
 
 /// Compressed bytes after which they are sent, though more could be had at once.
@@ -23,12 +23,14 @@ pub(crate) struct Flow<'a> {
     in_bytes: usize,
     /// All that went in came out.
     is_flushed: bool,
+    /// The last piece went in.
+    is_ended: bool,
 }
 
 impl<'a> Flow<'a> {
     /// Nothing yet.
     pub(crate) fn new(choice: Choice, encoders: &'a Encoders) -> Self {
-        Self { choice, encoders, encoder: None, out: Vec::new(), in_bytes: 0, is_flushed: false }
+        Self { choice, encoders, encoder: None, out: Vec::new(), in_bytes: 0, is_flushed: false, is_ended: false }
     }
 
     /// Takes a piece that is not the last.
@@ -62,7 +64,9 @@ impl<'a> Flow<'a> {
             self.out.extend_from_slice(data);
             return Ok(());
         }
-        self.encode(data, Then::End)
+        self.encode(data, Then::End)?;
+        self.is_ended = true;
+        Ok(())
     }
 
     fn encode(&mut self, data: &[u8], then: Then) -> Result<(), EncodeError> {
@@ -110,7 +114,10 @@ impl<'a> Flow<'a> {
 
 impl Drop for Flow<'_> {
     fn drop(&mut self) {
-        if let Some(encoder) = self.encoder.take() {
+        // One that was left in the middle is not used again: zlib-ng at level 1 does not forget its open block when it is reset.
+        if self.is_ended
+            && let Some(encoder) = self.encoder.take()
+        {
             self.encoders.give(encoder);
         }
     }
@@ -156,14 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_goes_back_however_the_body_ends() {
+    fn an_encoder_that_was_left_in_the_middle_is_not_used_again() {
         let encoders = Encoders::default();
         let mut cut = flow(&encoders, 0);
         cut.push(b"1234").expect("encoded");
         drop(cut);
+        assert_eq!(encoders.kept(), 0);
         let mut next = flow(&encoders, 0);
         next.end(b"5678").expect("encoded");
         assert_eq!(decode(Coding::Gzip, next.out()), b"5678");
+        drop(next);
+        assert_eq!(encoders.kept(), 1);
     }
 
     #[test]

@@ -38,18 +38,23 @@ const OTHER: [&str; 8] = [
     "model/gltf-binary",
 ];
 
-/// `true` for a media type (without parameters, in any case) whose content is worth compressing. Never an event stream or gRPC, which are read
-/// message by message and by clients that do not all decode.
+/// `true` for an event stream or gRPC, which are read message by message and by clients that do not all decode.
+pub(super) fn is_messages(media_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    media_type.eq_ignore_ascii_case(b"text/event-stream")
+        || media_type.get(..GRPC.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(GRPC))
+}
+
+/// `true` for a media type (without parameters, in any case) whose content is worth compressing.
 pub(super) fn is_compressible(media_type: &[u8]) -> bool {
     let Some(slash) = memchr::memchr(b'/', media_type) else { return false };
     let (kind, subtype) = media_type.split_at_checked(slash).unwrap_or_default();
     let subtype = subtype.get(1..).unwrap_or_default();
     if kind.eq_ignore_ascii_case(b"text") {
-        return !subtype.eq_ignore_ascii_case(b"event-stream");
+        return !is_messages(media_type);
     }
     if kind.eq_ignore_ascii_case(b"application") {
-        let is_grpc = subtype.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case(b"grpc"));
-        return !is_grpc && (is_one_of(&APPLICATION, subtype) || has_suffix(subtype));
+        return !is_messages(media_type) && (is_one_of(&APPLICATION, subtype) || has_suffix(subtype));
     }
     is_one_of(&OTHER, media_type) || (kind.eq_ignore_ascii_case(b"model") && has_suffix(subtype))
 }

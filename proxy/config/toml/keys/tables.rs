@@ -136,11 +136,8 @@ pub(in super::super) const COMPRESSION: Keys = Keys {
     ],
 };
 
-pub(in super::super) const COMPRESSION_LEVEL: Keys = Keys {
-    title: "level = { … }",
-    keys: &[key("zstd", "3"), key("br", "3"), key("gzip", "2")],
-    near: &[("brotli", "br")],
-};
+pub(in super::super) const COMPRESSION_LEVEL: Keys =
+    Keys { title: "level = { … }", keys: &[key("zstd", "3"), key("br", "3"), key("gzip", "2")], near: &[("brotli", "br")] };
 
 pub(in super::super) const HEADERS: Keys = Keys {
     title: "[headers]",
