@@ -336,10 +336,12 @@ fn http2_gets_the_same() {
         let plain = client.request(get(path, "GET", "identity"), &[], None).await.unwrap();
         for coding in CODINGS {
             let coded = client.request(get(path, "GET", coding), &[], None).await.unwrap();
-            assert_eq!((&coded.fields["content-encoding"], &coded.fields["vary"]), (&coding, &"Accept-Encoding"));
+            assert_eq!(coded.fields["content-encoding"], coding);
+            assert_eq!(coded.fields["vary"], "Accept-Encoding");
             assert!(decode(coding, &coded.body) == plain.body, "{coding}");
             let head = client.request(get(path, "HEAD", coding), &[], None).await.unwrap();
-            assert_eq!((&head.fields["content-encoding"], head.body.len()), (&coding, 0));
+            assert_eq!(head.fields["content-encoding"], coding);
+            assert!(head.body.is_empty());
         }
     });
 }
