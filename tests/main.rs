@@ -19,6 +19,7 @@ mod browser;
 mod check;
 mod coded_files;
 mod command_line;
+mod compression;
 mod deadlines;
 mod deploy;
 mod foreign_backend;

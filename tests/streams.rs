@@ -1,30 +1,8 @@
 //! Responses that come bit by bit reach the client bit by bit.
 
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::support::{Backed, wait_for};
-use crate::support::{Client, Edge, FORWARD, Site};
-
-/// An edge before a server that this test plays by hand.
-fn played(tables: &str) -> (Edge, UnixListener) {
-    let site = Site::new(&format!("//- /proxy.toml\n{FORWARD}\n{tables}"));
-    let listener = UnixListener::bind(site.join("api.sock")).unwrap();
-    (Edge::start_with(site, |_| {}), listener)
-}
-
-/// Takes one request up to the end of its head.
-fn accept(listener: &UnixListener) -> UnixStream {
-    let (mut stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    stream
-}
+use crate::support::{Backed, Client, Edge, accept, played, wait_for};
 
 fn get(edge: &Edge, path: &str) -> Client {
     let mut client = edge.connect();

@@ -38,9 +38,9 @@ const LAYERS: [&[&str]; 9] = [
 const OWNERS: [(&str, &[&str]); 27] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve"]),
-    ("brotli", &["assets"]),
+    ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
-    ("flate2", &["assets"]),
+    ("flate2", &["assets", "serve"]),
     ("h2", &["serve"]),
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),

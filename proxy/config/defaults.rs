@@ -7,8 +7,10 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{
-    AccessFormat, AccessLog, AccessTarget, Attempt, CodedFiles, HeaderPreset, Hidden, HttpVersions, Limits, LogLevel, Symlinks, Timeouts,
+    AccessFormat, AccessLog, AccessTarget, Attempt, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden, HttpVersions, Limits,
+    LogLevel, Symlinks, Timeouts,
 };
+use crate::http::encoding::Coding;
 use crate::units::ByteSize;
 
 /// `server.listen` without `[tls]`: a port that any user may bind, so that a container without capabilities starts.
@@ -59,6 +61,21 @@ pub const TIMEOUTS: Timeouts = Timeouts {
     // Below the shortest table entries of NAT routers.
     tcp_keepalive: Duration::from_secs(30),
 };
+
+/// `[compression]`: on, as a response that is sent whole costs its reader more than compressing it costs us.
+pub fn compression() -> Compression {
+    Compression {
+        // By what a body of 50 KiB costs and weighs: zstd is as small as the others at a third of the time; brotli is for those without zstd.
+        dynamic: vec![Coding::Zstd, Coding::Brotli, Coding::Gzip],
+        // Where more time buys little. 50 KiB of JSON: zstd 3 0.2 ms for 10.3 KB; br 3 0.65 ms for 10.3 KB, br 4 twice that for 10.2 KB; gzip 2 0.27 ms
+        // for 12.6 KB, gzip 6 0.67 ms for 12.2 KB (zlib's own level 6, which others default to: 0.73 ms for 12.4 KB).
+        level: CompressionLevel { zstd: 3, brotli: 3, gzip: 2 },
+        // Below it a response is one packet in either form.
+        min_size: ByteSize(1 << 10),
+        // What does not get smaller is not in the list of types that do.
+        skip: Vec::new(),
+    }
+}
 
 /// `headers.preset`: the headers that no single-page app is broken by.
 pub const PRESET: HeaderPreset = HeaderPreset::Spa;

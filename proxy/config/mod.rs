@@ -4,6 +4,7 @@
 //! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
 
 mod coded_files;
+mod compression;
 pub mod defaults;
 mod diagnostic;
 mod file_pattern;
@@ -16,6 +17,7 @@ mod source;
 mod toml;
 
 pub use coded_files::CodedFiles;
+pub use compression::{Compression, CompressionLevel};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;

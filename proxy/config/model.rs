@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{CodedFiles, Folder, Span, Spanned};
+use super::{CodedFiles, Compression, Folder, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -23,6 +23,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `[compression]`, as far as it is about files.
     pub coded_files: CodedFiles,
+    /// `[compression]`.
+    pub compression: Compression,
     /// `[headers]`.
     pub headers: GlobalHeaders,
     /// `[upstream.NAME]`, in the order of the file.

@@ -46,6 +46,13 @@ pub fn choose(accept_encoding: Option<&[u8]>, available: &[Coding]) -> Option<Co
     (weight >= wishes.identity.unwrap_or(0)).then_some(coding)
 }
 
+/// `true` when the client takes no body as it is: `identity;q=0`, or `*;q=0` where identity is not named (RFC 9110 §12.5.3).
+pub fn forbids_identity(accept_encoding: Option<&[u8]>) -> bool {
+    let Some(value) = accept_encoding else { return false };
+    let wishes = Wishes::read(value);
+    wishes.identity.or(wishes.any) == Some(0)
+}
+
 /// The weights that a value gives; `None` for what it does not name.
 #[derive(Debug, Default)]
 struct Wishes {
@@ -167,6 +174,17 @@ mod tests {
             ("identity;q=0.5, gzip;q=0.501", Some(Gzip)),
             ("gzip;q=0.1", Some(Gzip)),
         ]);
+    }
+
+    #[test]
+    fn identity_is_forbidden_only_in_words() {
+        for value in ["identity;q=0", "gzip, identity;q=0", "*;q=0", "gzip, *;q=0", "Identity;Q=0.000"] {
+            assert!(forbids_identity(Some(value.as_bytes())), "{value}");
+        }
+        for value in ["", "gzip", "*", "gzip;q=0", "identity;q=0.001", "identity, *;q=0", "identity;q=x"] {
+            assert!(!forbids_identity(Some(value.as_bytes())), "{value}");
+        }
+        assert!(!forbids_identity(None));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod forwarded;
 pub mod hop;
 pub mod host;
 mod list;
+pub mod media_range;
 pub mod path;
 #[cfg(any(test, fuzzing))]
 pub mod promises;

@@ -41,6 +41,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         limits: config.limits,
         timeouts: config.timeouts,
         coded_files: config.coded_files,
+        compression: config.compression,
         router,
         routes,
         upstreams: upstreams.list,

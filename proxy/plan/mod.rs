@@ -17,7 +17,7 @@ pub use headers::{RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
-use crate::config::{AccessLog, CodedFiles, Folder, HttpVersions, Limits, LogLevel, Process, Span, Timeouts, Tls};
+use crate::config::{AccessLog, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, Process, Span, Timeouts, Tls};
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -43,6 +43,8 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// Where the compressed forms of files come from.
     pub coded_files: CodedFiles,
+    /// How responses are compressed on their way.
+    pub compression: Compression,
     /// Path to route.
     pub router: Router,
     /// The routes; the last one answers 404 to what no route matches.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::client::Client;
+use super::compress::Form;
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use super::file;
 use super::finish::{FinishContext, finish};
@@ -75,7 +76,8 @@ fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'
             let query = if *keeps_query { head.query() } else { None };
             redirect_reply(route, *status, &redirect::with_query(to.as_bytes(), query))
         }
-        LiveAction::Respond { status, block, body } => {
+        LiveAction::Respond { status, content } => {
+            let Form { block, body } = content.form(head);
             let length = if *status == StatusCode::NO_CONTENT { ContentLength::None } else { ContentLength::Known(body.len() as u64) };
             Decision::Reply(route, ResponseHead::new(*status, Some(block), length), Body::Memory(body.clone()))
         }

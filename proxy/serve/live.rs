@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
+use super::compress::Fixed;
 use super::forward::Target;
 use crate::assets::{self, Assets, Delivery, Fields, Kept, LoadError, Storage, Summary};
 use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder};
@@ -54,7 +55,7 @@ pub(crate) enum LiveAction {
     Assets(Arc<Assets>),
     Forward { server: usize, strip: String },
     Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
-    Respond { status: StatusCode, block: FieldBlock, body: Bytes },
+    Respond { status: StatusCode, content: Fixed },
     NotFound,
 }
 
@@ -89,7 +90,7 @@ impl Live {
         let mut storage = storage(&plan);
         let mut routes = Vec::with_capacity(plan.routes.len());
         for route in &plan.routes {
-            if let Some(action) = load_action(route, (plan.coded_files, now, &mut storage), &mut report, &mut diagnostics) {
+            if let Some(action) = load_action(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
                 routes.push(Arc::new(LiveRoute::new(route, action, Kept::default())));
             }
         }
@@ -298,7 +299,7 @@ fn load_folder(
 /// Brings the action of a route to life. What it stores is taken from `storage`, and is not there for the routes that follow.
 fn load_action(
     route: &plan::Route,
-    (coded, now, storage): (CodedFiles, SystemTime, &mut Storage),
+    (plan, now, storage): (&Plan, SystemTime, &mut Storage),
     report: &mut LoadReport,
     diagnostics: &mut Diagnostics,
 ) -> Option<LiveAction> {
@@ -309,14 +310,14 @@ fn load_action(
             let keeps_query = !to.as_bytes().contains(&b'?');
             LiveAction::Redirect { status: *status, to: to.clone(), keeps_query }
         }
-        plan::Action::Respond { status, body, content_type } => LiveAction::Respond {
-            status: *status,
-            block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        },
+        plan::Action::Respond { status, body, content_type } => {
+            let block = route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]);
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            LiveAction::Respond { status: *status, content: Fixed::new(block, body, &plan.compression) }
+        }
         plan::Action::Root(folder) => {
             let decorate = |fields| route.response.decorate(fields);
-            match load_folder(folder, &decorate, (coded, now, *storage)) {
+            match load_folder(folder, &decorate, (plan.coded_files, now, *storage)) {
                 Ok((assets, summary)) => {
                     storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
                     storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);

@@ -1,10 +1,12 @@
 //! Serving: from an accepted connection to a recorded response.
 //!
 //! `listener` accepts, `connection` finds the protocol, `http1` and `http2` make an `Exchange` of each request, `handler` decides, `forward` sends on,
-//! `finish` dresses every response, `worker` records it. `live` is what all of it reads, `current` where that is replaced.
+//! `compress` makes content smaller, `finish` dresses every response, `worker` records it. `live` is what all of it reads, `current` where that is
+//! replaced.
 
 mod client;
 mod clock;
+mod compress;
 mod connection;
 mod current;
 mod deadline;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::clock::Clock;
+use super::compress::Encoders;
 use super::current::{Current, Snapshot, View};
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
@@ -38,6 +39,7 @@ pub(crate) struct Worker {
     pub(crate) inbounds: Pool<Inbound>,
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
+    pub(crate) encoders: Encoders,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -66,6 +68,7 @@ impl Worker {
             inbounds: Pool::default(),
             vectors: Pool::default(),
             heads: Pool::default(),
+            encoders: Encoders::default(),
         })
     }
 

@@ -7,6 +7,7 @@
 mod action;
 mod attempt;
 mod coded_files;
+mod compression;
 mod expand;
 mod folder;
 mod headers;
@@ -50,13 +51,13 @@ fn read_root(mut root: Table<'_>) -> Config {
     let has_tls = tls_table.is_there();
     let mut compression = root.table("compression", &keys::COMPRESSION, "[compression]");
     let coded_files = coded_files::read(&mut compression);
-    compression.finish();
     let config = Config {
         coded_files,
         server: server::read(root.table("server", &keys::SERVER, "[server]"), has_tls),
         tls: tls::read(tls_table),
         limits: limits::read_limits(root.table("limits", &keys::LIMITS, "[limits]")),
         timeouts: limits::read_timeouts(root.table("timeouts", &keys::TIMEOUTS, "[timeouts]")),
+        compression: compression::read(compression),
         headers: headers::read_global(root.table("headers", &keys::HEADERS, "[headers]")),
         upstreams: upstream::read(root.item("upstream")),
         processes: process::read(root.item("process")),

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::read;
 use crate::config::*;
+use crate::http::encoding::Coding;
+use crate::http::media_range::MediaRange;
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// Every key that is built, once.
@@ -43,6 +45,10 @@ tcp_keepalive = "8s"
 [compression]
 precompressed = false
 static = false
+dynamic = ["br", "gzip"]
+level = { zstd = 1, br = 9, gzip = 5 }
+min_size = "256B"
+skip = ["text/csv", "Image/*"]
 
 [headers]
 preset = "strict"
@@ -139,6 +145,7 @@ fn an_empty_file_is_a_config_of_defaults() {
     assert_eq!((config.limits, config.timeouts), (defaults::LIMITS, defaults::TIMEOUTS));
     assert_eq!(config.coded_files, defaults::CODED_FILES);
     assert_eq!(config.limits.body, ByteSize(16 << 20));
+    assert_eq!(config.compression, defaults::compression());
     assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() });
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
     assert!(config.tls.is_none() && config.routes.is_empty() && config.upstreams.is_empty() && config.processes.is_empty());
@@ -204,6 +211,15 @@ fn every_key_of_the_tables_is_read() {
     assert_eq!(config.timeouts.stream, Duration::from_secs(420));
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
     assert_eq!(config.coded_files, CodedFiles { precompressed: false, compress: false });
+    assert_eq!(
+        config.compression,
+        Compression {
+            dynamic: vec![Coding::Brotli, Coding::Gzip],
+            level: CompressionLevel { zstd: 1, brotli: 9, gzip: 5 },
+            min_size: ByteSize(256),
+            skip: ["text/csv", "image/*"].into_iter().filter_map(MediaRange::parse).collect(),
+        }
+    );
     assert_eq!(config.headers.preset, HeaderPreset::Strict);
     assert_eq!(config.headers.rules.remove.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-gone", "server", "x-powered-by"]);
     assert_eq!(config.upstreams.iter().map(|upstream| upstream.name.value.as_str()).collect::<Vec<_>>(), ["api", "web"]);
@@ -257,8 +273,9 @@ fn the_selection_of_files_is_read_and_has_defaults() {
 
 #[test]
 fn false_turns_off_what_is_on() {
-    let config = config("[server]\nhttps_redirect = false\n[log]\naccess = false\n");
+    let config = config("[server]\nhttps_redirect = false\n[log]\naccess = false\n[compression]\ndynamic = []\n");
     assert_eq!((config.server.https_redirect, config.log.access), (None, None));
+    assert!(config.compression.dynamic.is_empty());
 }
 
 #[test]

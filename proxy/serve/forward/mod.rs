@@ -1,6 +1,7 @@
 //! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, what is written to the upstream is
-//! made in `request`, what it answers is read in `response`, upgraded connections live on in `tunnel`.
+//! made in `request`, what it answers is read in `response` and compressed in `compressed`, upgraded connections live on in `tunnel`.
 
+mod compressed;
 mod relay;
 mod request;
 mod response;

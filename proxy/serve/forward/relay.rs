@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::compressed::relay_compressed;
 use super::response::{self, Expected, UpstreamHead};
 use super::tunnel::Tunnel;
 use super::unless_gone;
 use crate::http::request::Method;
+use crate::serve::compress::{self, Flow};
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use crate::serve::finish::finish;
@@ -112,7 +114,8 @@ impl Relay<'_> {
         progress: &Cell<Progress>,
     ) -> Result<Response, Failure> {
         let context = context(self.live, exchange, self.worker);
-        let is_head = exchange.head.method() == Method::Head;
+        let request = exchange.head;
+        let is_head = request.method() == Method::Head;
         let body = &mut exchange.body;
         let responder = &mut exchange.responder;
         let mut send = pin!(self.send(stream, body, progress));
@@ -123,14 +126,22 @@ impl Relay<'_> {
             let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
             let framing = head.framing;
             let idle = if head.is_event_stream { self.live.plan().timeouts.stream } else { self.live.plan().timeouts.idle };
+            let untouchable = head.untouchable;
             let mut response = response_head(head, is_head);
+            let choice = compress::choose(&mut response, untouchable, request, &self.live.plan().compression);
             finish(&mut response, &self.route.policy, &context);
             if is_switch {
                 responder.upgrade(&response).await.map_err(Failure::Client)?;
                 return Ok(Response::Switched);
             }
             let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle);
-            relay_content(&mut reader, responder, &response).await?;
+            match choice {
+                Some(choice) => {
+                    let flow = Flow::new(choice, &self.worker.encoders);
+                    relay_compressed(&mut reader, responder, &mut response, flow).await?;
+                }
+                None => relay_content(&mut reader, responder, &response).await?,
+            }
             Ok(Response::Whole { keep_alive })
         });
         let mut sending = true;
@@ -329,11 +340,11 @@ async fn relay_content<R: Responder>(
     Ok(())
 }
 
-fn client_gone() -> Failure {
+pub(super) fn client_gone() -> Failure {
     Failure::Client(io::ErrorKind::ConnectionReset.into())
 }
 
-fn content_failure(error: BodyError) -> Failure {
+pub(super) fn content_failure(error: BodyError) -> Failure {
     match error {
         BodyError::TimedOut => Failure::TimedOut("nothing more of the response came within timeouts.idle"),
         BodyError::Truncated => Failure::BadResponse("the response ended early".to_owned()),

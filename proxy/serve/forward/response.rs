@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::http::hop;
 use crate::http::request::Known;
 use crate::plan::ResponsePolicy;
+use crate::serve::compress::Untouchable;
 use crate::serve::exchange::{Present, push_line};
 use crate::serve::http1::framing::{Framing, FramingFields};
 
@@ -28,6 +29,8 @@ pub(super) struct UpstreamHead {
     pub(super) keep_alive: bool,
     /// A stream of events: no idle limit.
     pub(super) is_event_stream: bool,
+    /// What the upstream says about changing the content.
+    pub(super) untouchable: Untouchable,
     pub(super) present: Present,
 }
 
@@ -84,6 +87,7 @@ struct Reading<'a> {
     stated_length: Option<u64>,
     defaults_present: u32,
     is_event_stream: bool,
+    untouchable: Untouchable,
     present: Present,
 }
 
@@ -99,6 +103,7 @@ impl<'a> Reading<'a> {
             stated_length: None,
             defaults_present: 0,
             is_event_stream: false,
+            untouchable: Untouchable::default(),
             present: Present::default(),
         }
     }
@@ -125,6 +130,7 @@ impl<'a> Reading<'a> {
             let media_type = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
             self.is_event_stream = media_type.eq_ignore_ascii_case(b"text/event-stream");
         }
+        self.untouchable.note(name, value);
         if self.policy.overrides(name) {
             return Ok(());
         }
@@ -167,6 +173,7 @@ impl<'a> Reading<'a> {
             stated_length: self.stated_length,
             keep_alive: keep_alive && framing != Framing::UntilClose,
             is_event_stream: self.is_event_stream,
+            untouchable: self.untouchable,
             present: self.present,
         })
     }

@@ -17,7 +17,7 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("tls", "{ dev = true }"),
         key("limits", "{ body = \"16MiB\" }"),
         key("timeouts", "{ response = \"60s\" }"),
-        key("compression", "{ precompressed = true }"),
+        key("compression", "{ min_size = \"1KiB\" }"),
         key("headers", "{ preset = \"spa\" }"),
         key("upstream", "{ api = { to = \"http://127.0.0.1:3000\" } }"),
         key("process", "{ api = { command = [\"node\", \"server.js\"] } }"),
@@ -28,7 +28,17 @@ pub(in super::super) const ROOT: Keys = Keys {
         later("metrics", "the access log is the only telemetry"),
         later("admin", ""),
     ],
-    near: &[("routes", "route"), ("location", "route"), ("ssl", "tls"), ("logging", "log"), ("processes", "process"), ("http", "server")],
+    near: &[
+        ("routes", "route"),
+        ("location", "route"),
+        ("ssl", "tls"),
+        ("logging", "log"),
+        ("processes", "process"),
+        ("http", "server"),
+        ("gzip", "compression"),
+        ("encode", "compression"),
+        ("compress", "compression"),
+    ],
 };
 
 pub(in super::super) const SERVER: Keys = Keys {
@@ -108,15 +118,31 @@ pub(in super::super) const TIMEOUTS: Keys = Keys {
 pub(in super::super) const COMPRESSION: Keys = Keys {
     title: "[compression]",
     keys: &[
+        key("dynamic", "[\"zstd\", \"br\", \"gzip\"]"),
+        key("level", "{ zstd = 3, br = 3, gzip = 2 }"),
+        key("min_size", "\"1KiB\""),
+        key("skip", "[\"image/*\"]"),
         key("precompressed", "true"),
         key("static", "true"),
-        later("dynamic", "files are compressed, and what upstreams send is sent as it is"),
-        later("level", ""),
-        later("min_size", ""),
-        later("skip", ""),
     ],
-    near: &[("gzip_static", "precompressed"), ("brotli_static", "precompressed"), ("files", "static")],
+    near: &[
+        ("codings", "dynamic"),
+        ("encodings", "dynamic"),
+        ("gzip", "dynamic"),
+        ("br", "dynamic"),
+        ("zstd", "dynamic"),
+        ("gzip_comp_level", "level"),
+        ("gzip_min_length", "min_size"),
+        ("min_length", "min_size"),
+        ("exclude", "skip"),
+        ("gzip_static", "precompressed"),
+        ("brotli_static", "precompressed"),
+        ("files", "static"),
+    ],
 };
+
+pub(in super::super) const COMPRESSION_LEVEL: Keys =
+    Keys { title: "level = { … }", keys: &[key("zstd", "3"), key("br", "3"), key("gzip", "2")], near: &[("brotli", "br")] };
 
 pub(in super::super) const HEADERS: Keys = Keys {
     title: "[headers]",
@@ -209,7 +235,7 @@ pub(in super::super) const ROUTE: Keys = Keys {
         later("listing", "folders are not listed"),
         later("etag", "ETags are made from the content"),
         later("errors", "error pages are Transom's own"),
-        later("compression", "`[compression]` counts for every route"),
+        later("compression", "`[compression]` counts for every route; `Cache-Control: no-transform` in a response turns it off"),
     ],
     near: &[
         ("proxy_pass", "proxy"),

@@ -1,0 +1,189 @@
+//! One body while it is compressed, piece by piece: what is held until it is clear that it is long enough, and what waits to be sent.
+
+use std::mem;
+
+use super::Choice;
+use super::encoder::{EncodeError, Encoder, Encoders, Then};
+use super::fields::dress;
+use crate::serve::exchange::{ContentLength, ResponseHead};
+
+/// Compressed bytes after which they are sent, though more could be had at once.
+const OUT_BYTES_MAX: usize = 32 * 1024;
+/// The same, of bytes that went in: nothing stays here while that many follow it, and no other connection waits longer than for these.
+const IN_BYTES_MAX: usize = 128 * 1024;
+
+/// Compresses one body.
+pub(crate) struct Flow<'a> {
+    choice: Choice,
+    encoders: &'a Encoders,
+    encoder: Option<Encoder>,
+    /// To be sent: compressed bytes, or those that are held while there is no encoder.
+    out: Vec<u8>,
+    /// Bytes that went in since something was sent.
+    in_bytes: usize,
+    /// All that went in came out.
+    is_flushed: bool,
+    /// The last piece went in.
+    is_ended: bool,
+}
+
+impl<'a> Flow<'a> {
+    /// Nothing yet.
+    pub(crate) fn new(choice: Choice, encoders: &'a Encoders) -> Self {
+        Self { choice, encoders, encoder: None, out: Vec::new(), in_bytes: 0, is_flushed: false, is_ended: false }
+    }
+
+    /// Takes a piece that is not the last.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; the body cannot be completed then.
+    pub(crate) fn push(&mut self, data: &[u8]) -> Result<(), EncodeError> {
+        self.in_bytes += data.len();
+        if self.encoder.is_none() && self.out.len() + data.len() < self.choice.held_bytes {
+            self.out.extend_from_slice(data);
+            return Ok(());
+        }
+        self.encode(data, Then::More)
+    }
+
+    /// Makes all that went in ready to be sent. What is held is compressed: more of it will come, and nobody knows when.
+    ///
+    /// # Errors
+    /// See [`push`](Self::push).
+    pub(crate) fn flush(&mut self) -> Result<(), EncodeError> {
+        if self.is_flushed { Ok(()) } else { self.encode(&[], Then::Flush) }
+    }
+
+    /// Takes the last piece. A body that was held up to its end stays as it is.
+    ///
+    /// # Errors
+    /// See [`push`](Self::push).
+    pub(crate) fn end(&mut self, data: &[u8]) -> Result<(), EncodeError> {
+        let is_short = self.out.len() + data.len() < self.choice.held_bytes;
+        if self.encoder.is_none() && is_short {
+            self.out.extend_from_slice(data);
+            return Ok(());
+        }
+        self.encode(data, Then::End)?;
+        self.is_ended = true;
+        Ok(())
+    }
+
+    fn encode(&mut self, data: &[u8], then: Then) -> Result<(), EncodeError> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => {
+                let mut encoder = self.encoders.take(self.choice.coding, self.choice.level)?;
+                encoder.start(self.choice.size)?;
+                let held = mem::take(&mut self.out);
+                if !held.is_empty() {
+                    encoder.encode(&held, Then::More, &mut self.out)?;
+                }
+                none.insert(encoder)
+            }
+        };
+        encoder.encode(data, then, &mut self.out)?;
+        self.is_flushed = then == Then::Flush || (data.is_empty() && self.is_flushed);
+        Ok(())
+    }
+
+    /// Compressed content has this head; what was held up to its end keeps its own. The length is known when all of it is here.
+    pub(crate) fn dress(&self, response: &mut ResponseHead<'_>, is_whole: bool) {
+        if self.encoder.is_some() {
+            dress(&mut response.lines, self.choice.coding.name());
+        }
+        response.length = if is_whole { ContentLength::Known(self.out.len() as u64) } else { ContentLength::Unknown };
+    }
+
+    /// `true` when it is time to flush and send.
+    pub(crate) fn is_full(&self) -> bool {
+        self.encoder.is_some() && (self.out.len() >= OUT_BYTES_MAX || self.in_bytes >= IN_BYTES_MAX)
+    }
+
+    /// What is to be sent.
+    pub(crate) fn out(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// It was sent.
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+        self.in_bytes = 0;
+    }
+}
+
+impl Drop for Flow<'_> {
+    fn drop(&mut self) {
+        // One that was left in the middle is not used again: zlib-ng at level 1 does not forget its open block when it is reset.
+        if self.is_ended
+            && let Some(encoder) = self.encoder.take()
+        {
+            self.encoders.give(encoder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encoder::tests::decode;
+    use super::*;
+    use crate::http::encoding::Coding;
+
+    fn flow(encoders: &Encoders, held_bytes: usize) -> Flow<'_> {
+        Flow::new(Choice { coding: Coding::Gzip, level: 2, size: None, held_bytes }, encoders)
+    }
+
+    #[test]
+    fn a_body_that_ends_early_stays_as_it_is() {
+        let encoders = Encoders::default();
+        let mut flow = flow(&encoders, 10);
+        flow.push(b"1234").expect("held");
+        flow.end(b"56789").expect("held");
+        assert!(flow.encoder.is_none());
+        assert_eq!(flow.out(), b"123456789");
+    }
+
+    #[test]
+    fn a_body_that_is_long_enough_or_whose_end_is_not_in_sight_is_compressed() {
+        let encoders = Encoders::default();
+        let mut long = flow(&encoders, 10);
+        long.push(b"1234").expect("held");
+        long.end(b"567890").expect("encoded");
+        assert_eq!(decode(Coding::Gzip, long.out()), b"1234567890");
+        let mut slow = flow(&encoders, 10);
+        slow.push(b"1234").expect("held");
+        slow.flush().expect("encoded");
+        assert_eq!(decode(Coding::Gzip, slow.out()), b"1234");
+        let flushed = slow.out().len();
+        slow.flush().expect("nothing");
+        assert_eq!(slow.out().len(), flushed, "nothing went in, nothing comes out");
+        slow.push(b"5").expect("encoded");
+        slow.flush().expect("encoded");
+        assert_eq!(decode(Coding::Gzip, slow.out()), b"12345");
+    }
+
+    #[test]
+    fn an_encoder_that_was_left_in_the_middle_is_not_used_again() {
+        let encoders = Encoders::default();
+        let mut cut = flow(&encoders, 0);
+        cut.push(b"1234").expect("encoded");
+        drop(cut);
+        assert_eq!(encoders.kept(), 0);
+        let mut next = flow(&encoders, 0);
+        next.end(b"5678").expect("encoded");
+        assert_eq!(decode(Coding::Gzip, next.out()), b"5678");
+        drop(next);
+        assert_eq!(encoders.kept(), 1);
+    }
+
+    #[test]
+    fn much_that_becomes_little_is_still_sent_in_time() {
+        let encoders = Encoders::default();
+        let mut flow = flow(&encoders, 0);
+        assert!(!flow.is_full());
+        flow.push(&[b'a'; IN_BYTES_MAX]).expect("encoded");
+        assert!(flow.is_full());
+        flow.clear();
+        assert!(!flow.is_full() && flow.out().is_empty());
+    }
+}
