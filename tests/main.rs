@@ -29,6 +29,7 @@ mod limits;
 mod listeners;
 mod processes;
 mod real_clients;
+mod spa_extras;
 mod static_files;
 mod stopping;
 mod streams;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use divan::{Bencher, black_box};
-use transom::assets::{Assets, Fields, Found, Options, reply};
+use transom::assets::{Assets, Fields, Found, Options, PageOptions, reply};
 use transom::http::request::RequestHead;
 
 use super::request;
@@ -19,7 +19,15 @@ fn assets() -> Assets {
         fs::write(folder.path().join(format!("file-{file:04}.txt")), [b'x'; FILE_BYTES]).expect("a file");
     }
     let keep = |fields: Fields| fields;
-    let options = Options { index: &[], spa: None, decorate: &keep, memory_file_bytes_max: 1 << 20, now: SystemTime::now() };
+    let options = Options {
+        index: &[],
+        spa: None,
+        environment: None,
+        pages: PageOptions::default(),
+        decorate: &keep,
+        memory_file_bytes_max: 1 << 20,
+        now: SystemTime::now(),
+    };
     Assets::load(folder.path(), &options).expect("a site").0
 }
 

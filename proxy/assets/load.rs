@@ -9,12 +9,13 @@ use super::asset::Asset;
 use super::content::{Content, ReadFile, Reader};
 use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
+use super::page::Page;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
-use super::{Assets, Options};
+use super::{Assets, Options, environment};
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -41,8 +42,11 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         indexes: HashMap::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
+    loading.environment();
     for file in &files {
-        if !loading.is_sibling(&file.key) {
+        if loading.is_environment(&file.key) {
+            loading.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::Environment });
+        } else if !loading.is_sibling(&file.key) {
             loading.file(file)?;
         }
     }
@@ -67,6 +71,20 @@ impl<'a> Loading<'a> {
         self.files.get(index)
     }
 
+    /// `true` for the path of the script that is made of the environment.
+    fn is_environment(&self, key: &[u8]) -> bool {
+        self.options.environment.is_some_and(|environment| environment.file.value.as_bytes() == key)
+    }
+
+    /// Makes that script. A file of its name is what developers put in its place, and is not served.
+    fn environment(&mut self) {
+        let Some(environment) = self.options.environment else { return };
+        let key = environment.file.value.as_bytes();
+        let asset = Arc::new(self.asset(key, environment::file(environment), Vec::new()));
+        self.summary.files += 1;
+        self.lookup.insert(key, || Place::File(Arc::clone(&asset)));
+    }
+
     /// `true` when the file is a coded form of another one and has no name of its own.
     fn is_sibling(&self, key: &[u8]) -> bool {
         let base = SIBLINGS.iter().find_map(|(_, suffix)| key.strip_suffix(*suffix));
@@ -88,6 +106,9 @@ impl<'a> Loading<'a> {
             }
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
+        if self.options.pages.nonce && MediaType::of(&file.key).is_html() && matches!(asset.identity.content, Content::Disk { .. }) {
+            self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::PageWithoutNonce });
+        }
         self.note_index(&file.key, &asset);
         self.lookup.insert(&file.key, || Place::File(Arc::clone(&asset)));
         Ok(())
@@ -107,15 +128,18 @@ impl<'a> Loading<'a> {
 
     fn asset(&self, key: &[u8], read: ReadFile, siblings: Vec<(Coding, ReadFile)>) -> Asset {
         let media_type = MediaType::of(key);
+        // Like a page, it says what the site is at this moment.
+        let policy = if self.is_environment(key) { Policy::Page } else { Policy::of(key, media_type) };
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
         let common = Common {
             content_type: media_type.header_value(encoding),
-            cache_control: Policy::of(key, media_type).header_value(),
+            cache_control: policy.header_value(),
             last_modified: read.modified.and_then(|modified| last_modified(modified, self.options.now)),
             vary,
             options: self.options,
         };
+        let page = Page::new(media_type, &read.content, &common);
         let [alone, varied] = &self.refused;
         Asset {
             key: key.into(),
@@ -123,6 +147,7 @@ impl<'a> Loading<'a> {
             codings: siblings.iter().map(|&(coding, _)| coding).collect(),
             coded: siblings.into_iter().map(|(coding, read)| Variant::new(read, Some(coding), &common)).collect(),
             refused: Arc::clone(if vary == Vary::No { alone } else { varied }),
+            page,
         }
     }
 

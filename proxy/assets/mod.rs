@@ -12,10 +12,14 @@
 
 mod asset;
 mod content;
+mod environment;
 mod fingerprint;
+mod hints;
 mod load;
 mod lookup;
 mod media_type;
+mod nonce;
+mod page;
 mod policy;
 mod problem;
 mod reply;
@@ -31,12 +35,15 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue};
 
 pub use self::asset::Asset;
+pub use self::nonce::NoncedPage;
+pub use self::page::PageOptions;
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::walk::FILES_MAX;
 
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
+use crate::config::PublicEnvironment;
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -49,6 +56,10 @@ pub struct Options<'a> {
     pub index: &'a [String],
     /// The file, relative to the root, that answers navigations to paths that no file has.
     pub spa: Option<&'a str>,
+    /// Variables that a script of the folder has.
+    pub environment: Option<&'a PublicEnvironment>,
+    /// What is made of pages.
+    pub pages: PageOptions,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
     /// Files with more bytes than this stay on disk and are kept open.

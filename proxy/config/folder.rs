@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Spanned;
+use super::{PublicEnvironment, Spanned};
 
 /// The folder of a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,4 +13,8 @@ pub struct Folder {
     pub index: Vec<String>,
     /// `spa`: the file that answers navigations to paths that no file has; `true` is `index.html`.
     pub spa: Option<Spanned<String>>,
+    /// `early_hints`: navigations get a 103 with the scripts and styles that the page begins with.
+    pub early_hints: bool,
+    /// `env`: settings of the environment, as a script.
+    pub env: Option<PublicEnvironment>,
 }

@@ -6,14 +6,16 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::client::Client;
+use super::early_hints;
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use super::finish::{FinishContext, finish};
 use super::forward::{self, Tunnel};
 use super::live::{Live, LiveAction, LiveRoute};
+use super::nonce::Nonce;
 use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
-use crate::assets::{self, Body, Found};
+use crate::assets::{self, Asset, Body, Found, NoncedPage};
 use crate::http::path;
 use crate::http::request::{Known, Method, RequestHead};
 
@@ -26,6 +28,8 @@ const FILE_METHODS: &str = "GET, HEAD";
 enum Decision<'a> {
     /// Answer ourselves.
     Reply(&'a LiveRoute, ResponseHead<'a>, Body),
+    /// Answer with a page that takes a nonce.
+    Page(&'a LiveRoute, &'a Asset, &'a NoncedPage),
     /// Say no.
     Refuse(&'a LiveRoute, Refusal),
     /// Send on.
@@ -90,9 +94,13 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
         Found::Asset(asset) | Found::Fallback(asset) => {
+            if let Some(page) = asset.nonced() {
+                return Decision::Page(route, asset, page);
+            }
             let answer = assets::reply(asset, head);
             let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
             let mut response = ResponseHead::new(answer.status, Some(answer.fields), length);
+            response.hints = asset.hints().filter(|_| answer.status == StatusCode::OK && early_hints::reach(head));
             if let Some(range) = &answer.content_range {
                 response.push("content-range", range.as_bytes());
             }
@@ -101,6 +109,15 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
         Found::Directory => redirect_reply(route, StatusCode::PERMANENT_REDIRECT, &redirect::with_slash(path, head.query())),
         Found::Missing => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no such file")),
     }
+}
+
+/// A page with the nonce of this response. Its preconditions are not looked at: it has no validators, and is another one each time.
+fn nonced<'a>(asset: &'a Asset, page: &'a NoncedPage, nonce: Nonce, head: &RequestHead) -> (ResponseHead<'a>, Body) {
+    let body = page.with(nonce.as_bytes());
+    let mut response = ResponseHead::new(StatusCode::OK, Some(page.fields()), ContentLength::Known(body.len() as u64));
+    response.nonce = Some(nonce);
+    response.hints = asset.hints().filter(|_| early_hints::reach(head));
+    (response, Body::Memory(body))
 }
 
 fn redirect_reply<'a>(route: &'a LiveRoute, status: StatusCode, location: &[u8]) -> Decision<'a> {
@@ -130,21 +147,44 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         _ => decide(live, exchange.client, exchange.head),
     };
     match decision {
-        Decision::Reply(route, mut head, body) => {
-            head.close = ends_connection(exchange.body.length());
-            if head.lines.capacity() == 0 {
-                head.lines = worker.vectors.take();
-                head.lines.clear();
+        Decision::Reply(route, head, body) => reply(exchange, route, (head, body), live, worker).await,
+        Decision::Page(route, asset, page) => match worker.nonces.fresh() {
+            Some(nonce) => reply(exchange, route, nonced(asset, page, nonce, exchange.head), live, worker).await,
+            None => {
+                let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no randomness for a nonce");
+                refuse(exchange, route, refusal, live, worker).await
             }
-            finish(&mut head, &route.policy, &context(live, exchange, worker));
-            let result = exchange.responder.reply(&head, body).await;
-            worker.vectors.give(head.lines);
-            Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
-        }
+        },
         Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, live, worker).await,
         // Boxed, so that an idle connection does not carry the room that forwarding needs.
         Decision::Forward(route, target) => Box::pin(forward::forward(exchange, route, target, live, worker)).await,
     }
+}
+
+/// Sends an answer of our own, behind its hints.
+async fn reply<B: RequestBody, R: Responder>(
+    exchange: &mut Exchange<'_, B, R>,
+    route: &LiveRoute,
+    (mut head, body): (ResponseHead<'_>, Body),
+    live: &Live,
+    worker: &Worker,
+) -> Handled {
+    head.close = ends_connection(exchange.body.length());
+    if head.lines.capacity() == 0 {
+        head.lines = worker.vectors.take();
+        head.lines.clear();
+    }
+    finish(&mut head, &route.policy, &context(live, exchange, worker));
+    let hinted = match head.hints {
+        Some(hints) => exchange.responder.interim(StatusCode::EARLY_HINTS, hints).await,
+        None => Ok(()),
+    };
+    let result = match hinted {
+        Ok(()) => exchange.responder.reply(&head, body).await,
+        Err(error) => Err(error),
+    };
+    worker.vectors.give(head.lines);
+    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
 }
 
 /// Sends a refusal, unless a response has begun: that one is cut off instead.
@@ -177,7 +217,14 @@ fn ends_connection(length: BodyLength) -> bool {
 }
 
 pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, worker: &'a Worker) -> FinishContext<'a> {
-    FinishContext { live, client: exchange.client, draining: &worker.draining, request: exchange.head, clock: &worker.clock }
+    FinishContext {
+        live,
+        client: exchange.client,
+        draining: &worker.draining,
+        request: exchange.head,
+        clock: &worker.clock,
+        nonces: &worker.nonces,
+    }
 }
 
 /// Why a response could not be written, for the log.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::assets::{self, Assets};
-use crate::config::{Diagnostic, Diagnostics, Folder};
+use crate::config::{Diagnostic, Diagnostics, Folder, PublicEnvironment};
 use crate::http::fields::FieldBlock;
 use crate::http::host;
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -162,11 +162,13 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root(Folder { root, index, spa }) => {
+        plan::Action::Root(Folder { root, index, spa, early_hints, env }) => {
             let decorate = |fields| route.response.decorate(fields);
             let options = assets::Options {
                 index,
                 spa: spa.as_ref().map(|spa| spa.value.as_str()),
+                environment: env.as_ref(),
+                pages: assets::PageOptions { early_hints: *early_hints, nonce: route.response.nonced.is_some() },
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
                 now,
@@ -175,6 +177,7 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                 Ok((assets, summary)) => {
                     report.files += summary.files;
                     report.bytes += summary.memory_bytes + summary.disk_bytes;
+                    report.warnings.extend(env.iter().flat_map(PublicEnvironment::warnings));
                     report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
                     LiveAction::Assets(Box::new(assets))
                 }

@@ -45,6 +45,8 @@ fn options() -> Options<'static> {
     Options {
         index: index_names(),
         spa: None,
+        environment: None,
+        pages: PageOptions::default(),
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),

@@ -5,6 +5,8 @@
 //! was read with mistakes is thrown away. Not serde's derive: that stops at the first mistake.
 
 mod action;
+mod csp;
+mod environment;
 mod expand;
 mod folder;
 mod headers;

@@ -44,6 +44,11 @@ preset = "strict"
 set = { "Permissions-Policy" = "camera=()", "X-Gone" = "" }
 remove = ["Server", "X-Powered-By"]
 
+[headers.csp]
+policy = "script-src 'nonce-{nonce}'"
+nonce = true
+report_only = true
+
 [upstream.api]
 to = ["unix:/run/app/api.sock"]
 wait = "0s"
@@ -92,6 +97,8 @@ path = "/"
 root = "/srv/www"
 index = ["index.html", "index.htm"]
 spa = "app.html"
+early_hints = true
+env = { file = "/config/env.js", global = "ENV", keys = ["API_*"] }
 
 [log]
 level = "debug"
@@ -121,7 +128,7 @@ fn an_empty_file_is_a_config_of_defaults() {
     assert_eq!(config.server.grace, Duration::from_secs(8));
     assert_eq!((config.limits, config.timeouts), (defaults::LIMITS, defaults::TIMEOUTS));
     assert_eq!(config.limits.body, ByteSize(16 << 20));
-    assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() });
+    assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default(), csp: None });
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
     assert!(config.tls.is_none() && config.routes.is_empty() && config.upstreams.is_empty() && config.processes.is_empty());
 }
@@ -158,7 +165,7 @@ spa  = true
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);
-    let Action::Root(Folder { root, index, spa }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
+    let Action::Root(Folder { root, index, spa, .. }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
     assert_eq!((root.value.to_str(), index.as_slice()), (Some("/srv/www"), ["index.html".to_owned()].as_slice()));
     assert_eq!(spa.as_ref().map(|spa| spa.value.as_str()), Some("index.html"));
 }
@@ -175,6 +182,8 @@ fn every_key_of_the_tables_is_read() {
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
     assert_eq!(config.headers.preset, HeaderPreset::Strict);
     assert_eq!(config.headers.rules.remove.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-gone", "server", "x-powered-by"]);
+    let csp = config.headers.csp.as_ref().unwrap();
+    assert_eq!((&csp.policy, csp.report_only), (&PolicyText::Nonced(vec!["script-src 'nonce-".into(), "'".into()]), true));
     assert_eq!(config.upstreams.iter().map(|upstream| upstream.name.value.as_str()).collect::<Vec<_>>(), ["api", "web"]);
     assert_eq!((config.upstreams[0].wait, config.upstreams[1].wait), (Duration::ZERO, defaults::WAIT));
     assert_eq!(config.processes[0].env, [("NODE_ENV".into(), "production".into()), ("EMPTY".into(), String::new())]);
@@ -204,6 +213,10 @@ fn routes_keep_the_order_of_the_file_and_what_each_does() {
         .collect();
     assert_eq!(statuses, [308, 302, 200]);
     assert!(matches!(&routes[5].action.value, Action::Root(Folder { spa: Some(spa), .. }) if spa.value == "app.html"));
+    let Action::Root(folder) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
+    let env = folder.env.as_ref().unwrap();
+    assert_eq!((folder.early_hints, env.file.value.as_str(), env.global.as_str()), (true, "/config/env.js", "ENV"));
+    assert_eq!(env.values.keys().collect::<Vec<_>>(), ["API_KEY", "API_PORT"]);
 }
 
 #[test]
@@ -316,7 +329,7 @@ proptest! {
     #[test]
     fn any_line_under_any_table_is_answered_without_a_panic(
         table in "\\[(server|tls|limits|timeouts|headers|log|upstream\\.a|process\\.a|upstream|\\[route\\])\\]",
-        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|redirect|respond|headers|access|level)",
+        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|redirect|respond|headers|access|level|csp|policy|nonce|early_hints|keys|global)",
         value in "(\"[ -~é]{0,8}\"|-?[0-9]{1,20}|true|\\[\\]|\\{\\}|\\[1, \"\"\\]|\\{ to = 1, status = \"\" \\}|1979-05-27|1e3|0xff)",
     ) {
         if let Err(mistakes) = read_text(&format!("{table}\n{key} = {value}\n")) {

@@ -110,10 +110,16 @@ pub(in super::super) const HEADERS: Keys = Keys {
         key("preset", "\"spa\""),
         key("set", "{ \"X-Frame-Options\" = \"DENY\" }"),
         key("remove", "[\"Server\"]"),
+        key("csp", "{ policy = \"default-src 'self'\" }"),
         later("hsts", "set it yourself: set = { \"Strict-Transport-Security\" = \"max-age=31536000\" }"),
-        later("csp", "set it yourself: set = { \"Content-Security-Policy\" = \"default-src 'self'\" }"),
     ],
     near: &[("add", "set"), ("add_header", "set"), ("delete", "remove")],
+};
+
+pub(in super::super) const CSP: Keys = Keys {
+    title: "[headers.csp]",
+    keys: &[key("policy", "\"default-src 'self'\""), key("nonce", "true"), key("report_only", "true")],
+    near: &[("value", "policy"), ("nonces", "nonce")],
 };
 
 pub(in super::super) const UPSTREAM: Keys = Keys {
@@ -171,6 +177,8 @@ pub(in super::super) const ROUTE: Keys = Keys {
         key("root", "\"dist\""),
         key("index", "[\"index.html\"]"),
         key("spa", "true"),
+        key("early_hints", "true"),
+        key("env", "{ file = \"/env.js\", keys = [\"PUBLIC_*\"] }"),
         key("redirect", "\"/new\""),
         key("respond", "{ status = 200, body = \"ok\\n\" }"),
         key("headers", "{ response = { set = { \"Cache-Control\" = \"no-store\" } } }"),
@@ -185,8 +193,6 @@ pub(in super::super) const ROUTE: Keys = Keys {
         later("try", "a file is looked up as it is asked for, then `index`, then `spa`"),
         later("immutable", "files with a hash in their name are immutable by themselves"),
         later("html_cache", "HTML is sent with `no-cache`"),
-        later("early_hints", "no 103 is sent"),
-        later("env", "put run-time settings in a file of the root"),
         later("hidden", "files with a dot before their name are 404"),
         later("symlinks", "links are followed inside the root only"),
         later("listing", "folders are not listed"),
@@ -225,6 +231,12 @@ pub(in super::super) const HEADER_RULES: Keys = Keys {
     near: &[("add", "set"), ("delete", "remove")],
 };
 
+pub(in super::super) const ENV: Keys = Keys {
+    title: "env = { … }",
+    keys: &[key("file", "\"/env.js\""), key("global", "\"__ENV__\""), key("keys", "[\"PUBLIC_*\"]")],
+    near: &[("names", "keys"), ("allow", "keys"), ("vars", "keys"), ("path", "file"), ("variable", "global")],
+};
+
 pub(in super::super) const REDIRECT: Keys = Keys {
     title: "redirect = { … }",
     keys: &[key("to", "\"/new\""), key("status", "308")],
@@ -256,4 +268,4 @@ pub(in super::super) const ACCESS: Keys = Keys {
 
 /// Where "belongs in" looks, in the order in which it names them.
 pub(in super::super) const TABLES: &[&Keys] =
-    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
+    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &HEADERS, &CSP, &UPSTREAM, &PROCESS, &ROUTE, &ENV, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
