@@ -33,6 +33,7 @@ mod parity;
 mod processes;
 mod real_clients;
 mod selection;
+mod spa_extras;
 mod static_files;
 mod stopping;
 mod streams;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use divan::{Bencher, black_box};
-use transom::assets::{Assets, Delivery, Fields, Found, Options, Storage, reply};
+use transom::assets::{Assets, Delivery, Fields, Found, Options, PageOptions, Storage, reply};
 use transom::config::Selection;
 use transom::http::request::RequestHead;
 
@@ -25,6 +25,8 @@ fn assets() -> Assets {
     let options = Options {
         index: &[],
         spa: None,
+        environment: None,
+        pages: PageOptions::default(),
         decorate: &keep,
         memory_file_bytes_max: 1 << 20,
         storage,

@@ -30,14 +30,14 @@ fn preset(name: &str) -> ResponsePolicy {
         "spa" => HeaderPreset::Spa,
         _ => HeaderPreset::Strict,
     };
-    ResponsePolicy::merge(&GlobalHeaders { preset, rules: HeaderRules::default() }, &HeaderRules::default())
+    ResponsePolicy::merge(&GlobalHeaders { preset, rules: HeaderRules::default(), csp: None }, &HeaderRules::default())
 }
 
 /// `rules` fields that are set, the last of which an upstream sends too.
 fn policy(rules: usize) -> ResponsePolicy {
     let name = |rule: usize| if rule + 1 == rules { "x-powered-by".to_owned() } else { format!("x-operator-{rule}") };
     let set = (0..rules).map(|rule| (name(rule).parse::<HeaderName>().expect("a name"), HeaderValue::from_static("value"))).collect();
-    let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() };
+    let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default(), csp: None };
     ResponsePolicy::merge(&global, &HeaderRules { set, remove: Vec::new() })
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::nonce::NoncedPage;
+use super::page::Page;
 use super::policy::Policy;
 use super::variant::Variant;
 use crate::http::encoding::{self, Coding};
@@ -20,12 +22,23 @@ pub struct Asset {
     pub(super) coded: Box<[Variant]>,
     /// The fields of a 412 and of a 416; shared by all assets that have as many codings.
     pub(super) refused: Arc<FieldBlock>,
+    pub(super) page: Page,
 }
 
 impl Asset {
     /// The path of the file in its root, beginning with a slash: what was served, whatever was asked.
     pub fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// The field lines of a 103 before its 200, if it is a page that has any.
+    pub fn hints(&self) -> Option<&[u8]> {
+        self.page.hints.as_deref()
+    }
+
+    /// The page that takes the nonce of each response, if it is one: that is then the answer, whatever the request prefers.
+    pub fn nonced(&self) -> Option<&NoncedPage> {
+        self.page.nonced.as_ref()
     }
 
     /// The representation that `Accept-Encoding` asks for. When it forbids them all, the file as it is (RFC 9110 §12.5.3 lets

@@ -8,9 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
 use super::content::ReadFile;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
+use super::page::Page;
 use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
@@ -20,7 +21,7 @@ use super::root::{self, Root};
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
-use super::{Assets, Options};
+use super::{Assets, Options, environment};
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -46,6 +47,7 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         indexes: HashMap::new(),
         summary: Summary { warnings, ..Summary::default() },
     };
+    loading.environment();
     let mut spa = None;
     for (index, ((root, files), reads)) in roots.iter().zip(&walked).zip(reads).enumerate() {
         let assets = loading.root(files, reads)?;
@@ -104,7 +106,9 @@ impl<'a> Loading<'a> {
         (self.files, self.reads) = (files, reads);
         let mut assets = Vec::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
-            if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
+            if self.is_environment(&file.key) {
+                self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::Environment });
+            } else if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
                 assets.push(self.file(index, file)?);
             }
         }
@@ -121,6 +125,20 @@ impl<'a> Loading<'a> {
     /// What reading a file gave; each is asked for once.
     fn take(&mut self, index: usize) -> io::Result<ReadFile> {
         self.reads.get_mut(index).and_then(Option::take).unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
+    }
+
+    /// `true` for the path of the script that is made of the environment.
+    fn is_environment(&self, key: &[u8]) -> bool {
+        self.options.environment.is_some_and(|environment| environment.file.value.as_bytes() == key)
+    }
+
+    /// Makes that script. A file of its name is what developers put in its place, and is not served.
+    fn environment(&mut self) {
+        let Some(environment) = self.options.environment else { return };
+        let key = environment.file.value.as_bytes();
+        let asset = Arc::new(self.asset(key, environment::file(environment), Vec::new()));
+        self.summary.files += 1;
+        self.lookup.insert(key, || Place::File(Arc::clone(&asset)));
     }
 
     /// `true` when the file is a coded form of another one and has no name of its own.
@@ -144,6 +162,10 @@ impl<'a> Loading<'a> {
             }
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
+        let is_page = || MediaType::chosen(&file.key, &self.options.selection.mime).is_html();
+        if self.options.pages.nonce && asset.identity.content.is_on_disk() && is_page() {
+            self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::PageWithoutNonce });
+        }
         self.note_index(&file.key, &asset);
         Ok(asset)
     }
@@ -163,9 +185,10 @@ impl<'a> Loading<'a> {
     fn asset(&self, key: &[u8], read: ReadFile, siblings: Vec<(Coding, ReadFile)>) -> Asset {
         let selection = self.options.selection;
         let media_type = MediaType::chosen(key, &selection.mime);
+        // Like a page, it says what the site is at this moment.
+        let policy = if self.is_environment(key) { Policy::Page } else { Policy::of(key, media_type, selection) };
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let vary = if siblings.is_empty() { Vary::No } else { Vary::ByEncoding };
-        let policy = Policy::of(key, media_type, selection);
         let common = Common {
             content_type: media_type.header_value(encoding),
             cache_control: policy.header_value(selection),
@@ -173,6 +196,7 @@ impl<'a> Loading<'a> {
             vary,
             options: self.options,
         };
+        let page = Page::new(media_type, &read.content, &common);
         let [alone, varied] = &self.refused;
         Asset {
             key: key.into(),
@@ -181,6 +205,7 @@ impl<'a> Loading<'a> {
             codings: siblings.iter().map(|&(coding, _)| coding).collect(),
             coded: siblings.into_iter().map(|(coding, read)| Variant::new(read, Some(coding), &common)).collect(),
             refused: Arc::clone(if vary == Vary::No { alone } else { varied }),
+            page,
         }
     }
 

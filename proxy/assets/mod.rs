@@ -14,12 +14,16 @@
 mod asset;
 mod changes;
 mod content;
+mod environment;
 mod fingerprint;
+mod hints;
 mod kept;
 mod load;
 mod lookup;
 mod media_type;
+mod nonce;
 mod order;
+mod page;
 mod parallel;
 mod policy;
 mod problem;
@@ -45,6 +49,8 @@ use http::{HeaderName, HeaderValue};
 pub use self::asset::Asset;
 pub use self::changes::Changes;
 pub use self::kept::Kept;
+pub use self::nonce::NoncedPage;
+pub use self::page::PageOptions;
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::storage::{Delivery, Storage};
@@ -55,7 +61,7 @@ pub use self::walk::FILES_MAX;
 use self::content::Content;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
-use crate::config::Selection;
+use crate::config::{PublicEnvironment, Selection};
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -68,6 +74,10 @@ pub struct Options<'a> {
     pub index: &'a [String],
     /// The file, relative to the root, that answers navigations to paths that no file has.
     pub spa: Option<&'a str>,
+    /// Variables that a script of the folder has.
+    pub environment: Option<&'a PublicEnvironment>,
+    /// What is made of pages.
+    pub pages: PageOptions,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
     /// Files with more bytes than this stay on disk.

@@ -48,6 +48,10 @@ pub enum WarningReason {
     NotAFile,
     /// A control character in the name: no request can ask for it.
     UnaskableName,
+    /// It has the name of the script that is made of the environment.
+    Environment,
+    /// A page that is too large to be kept in memory, where nonces are put into pages.
+    PageWithoutNonce,
     /// A coded sibling without a byte.
     CodedEmpty,
     /// A coded sibling that cannot be read.
@@ -65,7 +69,11 @@ pub enum WarningReason {
 
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} is not served: ", self.path.display())?;
+        let path = self.path.display();
+        if self.reason == WarningReason::PageWithoutNonce {
+            return write!(out, "{path} stays on disk, so a `{{nonce}}` in it is not replaced; make it smaller");
+        }
+        write!(out, "{path} is not served: ")?;
         match &self.reason {
             WarningReason::LinkLeavesRoot => out.write_str("a symbolic link that leaves the root"),
             WarningReason::LinkDenied => out.write_str("a symbolic link, and `symlinks` is \"deny\""),
@@ -76,6 +84,8 @@ impl fmt::Display for Warning {
             WarningReason::LinkLoops => out.write_str("a symbolic link to a folder that it lies in"),
             WarningReason::NotAFile => out.write_str("neither a file nor a folder"),
             WarningReason::UnaskableName => out.write_str("its name has a control character, which no request may have"),
+            WarningReason::Environment => out.write_str("`env` of the route makes the script of this name"),
+            WarningReason::PageWithoutNonce => Ok(()),
             WarningReason::CodedEmpty => out.write_str("empty, so it cannot be a coded form of its base file"),
             WarningReason::CodedUnreadable(error) => write!(out, "cannot be read ({error}); its base file is served without it"),
             WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),

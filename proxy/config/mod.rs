@@ -3,6 +3,7 @@
 //! A front end (today `toml`, later nginx.conf) reads a [`Source`] into a [`Config`] or into [`Diagnostics`]; nothing below
 //! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
 
+mod csp;
 pub mod defaults;
 mod diagnostic;
 mod file_pattern;
@@ -10,14 +11,17 @@ mod folder;
 #[cfg(test)]
 mod golden;
 mod model;
+mod public_environment;
 mod selection;
 mod source;
 mod toml;
 
+pub use csp::{ContentSecurityPolicy, PolicyText};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;
+pub use public_environment::PublicEnvironment;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;

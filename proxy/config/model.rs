@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Folder, Span, Spanned};
+use super::{ContentSecurityPolicy, Folder, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -114,6 +114,8 @@ pub struct GlobalHeaders {
     pub preset: HeaderPreset,
     /// `set` and `remove`.
     pub rules: HeaderRules,
+    /// `csp`.
+    pub csp: Option<ContentSecurityPolicy>,
 }
 
 /// `headers.preset`.

@@ -4,7 +4,7 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+use crate::config::{ContentSecurityPolicy, GlobalHeaders, HeaderPreset, HeaderRules, PolicyText};
 use crate::http::fields::FieldBlock;
 
 /// What is changed on every response of a route.
@@ -18,6 +18,24 @@ pub struct ResponsePolicy {
     pub remove: Vec<HeaderName>,
     /// `true` when HSTS goes out on TLS connections with a public name.
     pub hsts: bool,
+    /// A field with a nonce, set where the response does not have the name: an application that sends its own policy has its own nonces in its pages.
+    pub nonced: Option<NoncedField>,
+}
+
+/// A field whose value has the nonce of the response in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoncedField {
+    /// Its name.
+    pub name: HeaderName,
+    /// What stands between the nonces.
+    parts: Vec<Vec<u8>>,
+}
+
+impl NoncedField {
+    /// The value with this nonce.
+    pub fn value(&self, nonce: &[u8]) -> Vec<u8> {
+        self.parts.join(nonce)
+    }
 }
 
 /// What is changed on requests on their way to an upstream.
@@ -33,6 +51,9 @@ impl ResponsePolicy {
     /// Merges the preset, the global rules and a route's rules.
     pub fn merge(global: &GlobalHeaders, route: &HeaderRules) -> Self {
         let mut policy = Self { defaults: preset_fields(global.preset), hsts: global.preset != HeaderPreset::None, ..Self::default() };
+        if let Some(csp) = &global.csp {
+            policy.take_csp(csp);
+        }
         policy.apply(&global.rules);
         policy.apply(route);
         if policy.mentions(&header::STRICT_TRANSPORT_SECURITY) {
@@ -40,6 +61,18 @@ impl ResponsePolicy {
             policy.hsts = false;
         }
         policy
+    }
+
+    /// Takes the place of the preset's policy.
+    fn take_csp(&mut self, csp: &ContentSecurityPolicy) {
+        let name = csp.header_name();
+        self.forget(&name);
+        match &csp.policy {
+            PolicyText::Fixed(value) => self.defaults.push((name, value.clone())),
+            PolicyText::Nonced(parts) => {
+                self.nonced = Some(NoncedField { name, parts: parts.iter().map(|part| part.as_bytes().to_vec()).collect() });
+            }
+        }
     }
 
     fn apply(&mut self, rules: &HeaderRules) {
@@ -57,6 +90,7 @@ impl ResponsePolicy {
         self.defaults.retain(|(known, _)| known != name);
         self.set.retain(|(known, _)| known != name);
         self.remove.retain(|known| known != name);
+        self.nonced.take_if(|field| field.name == *name);
     }
 
     /// `true` when a field of this name is replaced or removed, whatever the response says.
@@ -142,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_header_of_a_route_replaces_that_name_and_drops_no_other() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]) };
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]), csp: None };
         let fields = ResponsePolicy::merge(&global, &rules(&[("x-a", "2")], &[])).decorate(Vec::new());
         assert_eq!(value(&fields, "x-a"), Some("2"));
         assert_eq!(value(&fields, "x-team"), Some("edge"));
@@ -152,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_removed_header_is_gone_and_a_route_may_bring_it_back() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &["x-frame-options"]) };
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &["x-frame-options"]), csp: None };
         assert_eq!(value(&ResponsePolicy::merge(&global, &rules(&[], &[])).decorate(Vec::new()), "x-frame-options"), None);
         let back = ResponsePolicy::merge(&global, &rules(&[("x-frame-options", "DENY")], &[])).decorate(Vec::new());
         assert_eq!(value(&back, "x-frame-options"), Some("DENY"));
@@ -160,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_response_that_has_a_preset_name_keeps_its_own_value_and_a_set_one_replaces_it() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-a", "edge")], &[]) };
+        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-a", "edge")], &[]), csp: None };
         let own = vec![
             (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (HeaderName::from_static("x-a"), HeaderValue::from_static("app")),
@@ -172,9 +206,10 @@ mod tests {
 
     #[test]
     fn an_operator_who_sets_hsts_by_hand_turns_ours_off() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]) };
+        let global =
+            GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]), csp: None };
         assert!(!ResponsePolicy::merge(&global, &rules(&[], &[])).hsts);
-        let silent = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &[]) };
+        let silent = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &[]), csp: None };
         assert!(ResponsePolicy::merge(&silent, &rules(&[], &[])).hsts);
     }
 }

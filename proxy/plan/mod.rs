@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 pub use compile::compile;
-pub use headers::{RequestRules, ResponsePolicy};
+pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 

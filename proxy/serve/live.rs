@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::forward::Target;
-use crate::assets::{self, Assets, Delivery, Fields, Kept, LoadError, Storage, Summary};
-use crate::config::{Diagnostic, Diagnostics, Folder};
+use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary};
+use crate::config::{Diagnostic, Diagnostics, Folder, PublicEnvironment};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -131,9 +131,7 @@ impl Live {
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        let policy = self.route(root.route).policy.clone();
-        let decorate = |fields| policy.decorate(fields);
-        load_folder(&root.folder, &decorate, (now, storage(&self.plan)))
+        load_folder(&root.folder, &self.route(root.route).policy, (now, storage(&self.plan)))
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -266,15 +264,14 @@ fn storage(plan: &Plan) -> Storage {
     Storage { memory_bytes_max: plan.limits.assets_memory.0, open_files_max, delivery }
 }
 
-fn load_folder(
-    folder: &Folder,
-    decorate: &dyn Fn(Fields) -> Fields,
-    (now, storage): (SystemTime, Storage),
-) -> Result<(Assets, Summary), LoadError> {
+fn load_folder(folder: &Folder, policy: &ResponsePolicy, (now, storage): (SystemTime, Storage)) -> Result<(Assets, Summary), LoadError> {
+    let decorate = |fields| policy.decorate(fields);
     let options = assets::Options {
         index: &folder.index,
         spa: folder.spa.as_ref().map(|spa| spa.value.as_str()),
-        decorate,
+        environment: folder.env.as_ref(),
+        pages: PageOptions { early_hints: folder.early_hints, nonce: policy.nonced.is_some() },
+        decorate: &decorate,
         memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
         storage,
         now,
@@ -302,22 +299,20 @@ fn load_action(
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root(folder) => {
-            let decorate = |fields| route.response.decorate(fields);
-            match load_folder(folder, &decorate, (now, *storage)) {
-                Ok((assets, summary)) => {
-                    storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
-                    storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
-                    report.files += summary.files;
-                    report.bytes += summary.memory_bytes + summary.disk_bytes;
-                    report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
-                    LiveAction::Assets(Arc::new(assets))
-                }
-                Err(error) => {
-                    diagnostics.push(Diagnostic::new(folder.root.span, error.to_string()).help("build the app, or correct the path"));
-                    return None;
-                }
+        plan::Action::Root(folder) => match load_folder(folder, &route.response, (now, *storage)) {
+            Ok((assets, summary)) => {
+                storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
+                storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
+                report.files += summary.files;
+                report.bytes += summary.memory_bytes + summary.disk_bytes;
+                report.warnings.extend(folder.env.iter().flat_map(PublicEnvironment::warnings));
+                report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
+                LiveAction::Assets(Arc::new(assets))
             }
-        }
+            Err(error) => {
+                diagnostics.push(Diagnostic::new(folder.root.span, error.to_string()).help("build the app, or correct the path"));
+                return None;
+            }
+        },
     })
 }

@@ -47,6 +47,8 @@ fn options() -> Options<'static> {
     Options {
         index: index_names(),
         spa: None,
+        environment: None,
+        pages: PageOptions::default(),
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },

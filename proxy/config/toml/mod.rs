@@ -6,6 +6,8 @@
 
 mod action;
 mod attempt;
+mod csp;
+mod environment;
 mod expand;
 mod folder;
 mod headers;
