@@ -19,6 +19,7 @@ mod browser;
 mod check;
 mod command_line;
 mod deadlines;
+mod error_pages;
 mod foreign_backend;
 mod forwarding;
 mod framing;

@@ -19,14 +19,22 @@ fn assets() -> Assets {
         fs::write(folder.path().join(format!("file-{file:04}.txt")), [b'x'; FILE_BYTES]).expect("a file");
     }
     let keep = |fields: Fields| fields;
-    let options = Options { index: &[], spa: None, decorate: &keep, memory_file_bytes_max: 1 << 20, now: SystemTime::now() };
+    let options = Options {
+        index: &[],
+        spa: None,
+        errors: &[],
+        listing: false,
+        decorate: &keep,
+        memory_file_bytes_max: 1 << 20,
+        now: SystemTime::now(),
+    };
     Assets::load(folder.path(), &options).expect("a site").0
 }
 
 fn status(assets: &Assets, path: &[u8], head: &RequestHead) -> u16 {
     match assets.find(path, head) {
         Found::Asset(asset) => reply(asset, head).status.as_u16(),
-        Found::Fallback(_) | Found::Directory | Found::Missing => 404,
+        Found::Fallback(_) | Found::Listing(_) | Found::Directory | Found::Missing => 404,
     }
 }
 

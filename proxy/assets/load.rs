@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
 use super::content::{Content, ReadFile, Reader};
+use super::error_pages::ErrorPages;
+use super::listing::{Contents, Listing};
 use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::policy::Policy;
@@ -39,6 +41,7 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
         lookup: Lookup::default(),
         indexes: HashMap::new(),
+        contents: options.listing.then(Contents::new),
         summary: Summary { warnings, ..Summary::default() },
     };
     for file in &files {
@@ -58,6 +61,8 @@ struct Loading<'a> {
     lookup: Lookup,
     /// By folder (without slash): the place of the best index file in the list of names, and that file.
     indexes: HashMap<&'a [u8], (usize, Arc<Asset>)>,
+    /// What is in every folder, when that is to be listed.
+    contents: Option<Contents>,
     summary: Summary,
 }
 
@@ -86,6 +91,9 @@ impl<'a> Loading<'a> {
             if matches!(read.content, Content::Disk { .. }) {
                 self.summary.disk_bytes += read.content.length();
             }
+        }
+        if let Some(contents) = &mut self.contents {
+            contents.note(&file.key, read.content.length(), read.modified.and_then(|modified| last_modified(modified, self.options.now)));
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
         self.note_index(&file.key, &asset);
@@ -137,22 +145,53 @@ impl<'a> Loading<'a> {
         }
     }
 
+    /// Answers folders that no index file stands for with what is in them.
+    fn list_folders(&mut self) {
+        for (key, folder) in self.contents.take().into_iter().flat_map(Contents::into_folders) {
+            let with_slash = [&key, &b"/"[..]].concat();
+            if self.lookup.find(&with_slash).is_some() {
+                continue;
+            }
+            let made = |text: String| ReadFile {
+                hash: xxhash_rust::xxh3::xxh3_128(text.as_bytes()),
+                content: Content::Memory(text.into()),
+                is_utf8: true,
+                modified: None,
+            };
+            // The names say the types and the cache policy, and are no files: nothing is found under them.
+            let page = Arc::new(self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Vec::new()));
+            let json = Arc::new(self.asset(&[&with_slash, &b"(list).json"[..]].concat(), made(folder.json()), Vec::new()));
+            let listing = Arc::new(Listing { page, json });
+            self.lookup.insert(&with_slash, || Place::Listing(Arc::clone(&listing)));
+            self.lookup.insert(&key, || Place::Folder);
+        }
+    }
+
     fn finish(mut self, root: &Path) -> Result<(Assets, Summary), LoadError> {
-        for (folder, (_, asset)) in self.indexes {
+        for (folder, (_, asset)) in std::mem::take(&mut self.indexes) {
             self.lookup.insert(&[folder, b"/"].concat(), || Place::File(Arc::clone(&asset)));
             self.lookup.insert(folder, || Place::Folder);
         }
+        self.list_folders();
         let spa = match self.options.spa.map(|spa| spa.trim_start_matches('/')) {
             None => None,
             Some(spa) => match self.lookup.find(format!("/{spa}").as_bytes()) {
                 Some(Place::File(page)) => Some(Spa::new(Arc::clone(page))),
-                Some(Place::Folder) | None => return Err(LoadError { path: root.join(spa), problem: LoadProblem::NoSpaFile }),
+                Some(Place::Listing(_) | Place::Folder) | None => {
+                    return Err(LoadError { path: root.join(spa), problem: LoadProblem::NoSpaFile });
+                }
             },
         };
+        let file = |path: &[u8]| match self.lookup.find(path) {
+            Some(Place::File(asset)) => Some(Arc::clone(asset)),
+            Some(Place::Listing(_) | Place::Folder) | None => None,
+        };
+        let error_pages = ErrorPages::new(self.options.errors, file)
+            .map_err(|page| LoadError { path: root.join(&page.file.value), problem: LoadProblem::NoErrorPage(page.file.span) })?;
         let mut summary = self.summary;
         summary.memory_bytes = self.reader.memory_bytes();
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok((Assets { lookup: self.lookup, spa }, summary))
+        Ok((Assets { lookup: self.lookup, spa, error_pages }, summary))
     }
 }
 

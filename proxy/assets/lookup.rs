@@ -7,13 +7,16 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::asset::Asset;
+use super::listing::Listing;
 
 /// What stands at a path.
 #[derive(Debug)]
 pub(super) enum Place {
     /// A file, or the index file of a folder (whose path ends in a slash).
     File(Arc<Asset>),
-    /// A folder with an index file, without its slash.
+    /// The list of a folder without an index file (whose path ends in a slash).
+    Listing(Arc<Listing>),
+    /// A folder with an index file or a list, without its slash.
     Folder,
 }
 

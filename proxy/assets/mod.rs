@@ -12,7 +12,9 @@
 
 mod asset;
 mod content;
+mod error_pages;
 mod fingerprint;
+mod listing;
 mod load;
 mod lookup;
 mod media_type;
@@ -28,15 +30,17 @@ mod walk;
 use std::path::Path;
 use std::time::SystemTime;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 pub use self::asset::Asset;
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
 pub use self::walk::FILES_MAX;
 
+use self::error_pages::ErrorPages;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
+use crate::config::ErrorPage;
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -49,6 +53,10 @@ pub struct Options<'a> {
     pub index: &'a [String],
     /// The file, relative to the root, that answers navigations to paths that no file has.
     pub spa: Option<&'a str>,
+    /// The files, relative to the root, that answer in the place of errors.
+    pub errors: &'a [ErrorPage],
+    /// Whether folders without an index file are answered with a list of what is in them.
+    pub listing: bool,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
     /// Files with more bytes than this stay on disk and are kept open.
@@ -62,6 +70,7 @@ pub struct Options<'a> {
 pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
+    error_pages: ErrorPages,
 }
 
 /// What a path names.
@@ -71,7 +80,9 @@ pub enum Found<'a> {
     Asset(&'a Asset),
     /// No file, but a navigation: the page of the application.
     Fallback(&'a Asset),
-    /// A folder with an index file that was asked without its slash: redirect to the path with one.
+    /// No index file, but the list of what is in the folder, in the form that `Accept` asks for.
+    Listing(&'a Asset),
+    /// A folder with an index file or a list that was asked without its slash: redirect to the path with one.
     Directory,
     /// Nothing: 404, not to be stored.
     Missing,
@@ -83,7 +94,7 @@ impl Assets {
     /// # Errors
     ///
     /// [`LoadError`] when the root is no folder, when something in it cannot be read, when it has more files than
-    /// [`FILES_MAX`] or when the file of [`Options::spa`] is not there.
+    /// [`FILES_MAX`] or when a file of [`Options::spa`] or [`Options::errors`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
     }
@@ -93,11 +104,17 @@ impl Assets {
     pub fn find<'a>(&'a self, path: &[u8], head: &RequestHead) -> Found<'a> {
         match self.lookup.find(path) {
             Some(Place::File(asset)) => Found::Asset(asset),
+            Some(Place::Listing(listing)) => Found::Listing(listing.select(head)),
             Some(Place::Folder) => Found::Directory,
             None => match &self.spa {
                 Some(spa) if spa::is_navigation(path, head) => Found::Fallback(spa.page()),
                 Some(_) | None => Found::Missing,
             },
         }
+    }
+
+    /// The file that answers in the place of an error with this status.
+    pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
+        self.error_pages.find(status)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Spanned;
+use super::{ErrorPage, Spanned};
 
 /// The folder of a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,4 +13,8 @@ pub struct Folder {
     pub index: Vec<String>,
     /// `spa`: the file that answers navigations to paths that no file has; `true` is `index.html`.
     pub spa: Option<Spanned<String>>,
+    /// `errors`: the files that answer in the place of Transom's own error pages.
+    pub errors: Vec<ErrorPage>,
+    /// `listing`: a folder without an index file is answered with a list of what is in it.
+    pub listing: bool,
 }

@@ -5,6 +5,7 @@
 
 pub mod defaults;
 mod diagnostic;
+mod error_page;
 mod folder;
 #[cfg(test)]
 mod golden;
@@ -13,6 +14,7 @@ mod source;
 mod toml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use error_page::{ErrorPage, Statuses};
 pub use folder::Folder;
 pub use model::*;
 pub use source::{Environment, Source, Span, Spanned};

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::client::Client;
+use super::error_page;
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use super::finish::{FinishContext, finish};
 use super::forward::{self, Tunnel};
@@ -89,12 +90,15 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let below = path.get(covered..).unwrap_or_default();
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
-        Found::Asset(asset) | Found::Fallback(asset) => {
+        Found::Asset(asset) | Found::Fallback(asset) | Found::Listing(asset) => {
             let answer = assets::reply(asset, head);
             let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
             let mut response = ResponseHead::new(answer.status, Some(answer.fields), length);
             if let Some(range) = &answer.content_range {
                 response.push("content-range", range.as_bytes());
+            }
+            if matches!(found, Found::Listing(_)) {
+                response.push("vary", b"Accept");
             }
             Decision::Reply(route, response, answer.body)
         }
@@ -158,7 +162,8 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
     if exchange.responder.has_begun() {
         exchange.responder.abort();
     } else {
-        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head);
+        let page = error_page::find(live, route, refusal.status, exchange.head);
+        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, page);
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.

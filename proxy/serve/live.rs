@@ -23,6 +23,8 @@ pub struct Live {
     servers: Vec<Server>,
     tls: Option<Acceptor>,
     https_port: Option<u16>,
+    /// Index of the route that answers `/`.
+    site: usize,
 }
 
 /// A route that can be served.
@@ -91,7 +93,8 @@ impl Live {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok((Self { plan, routes, servers, tls, https_port: None }, report))
+        let site = plan.router.route(b"/").route;
+        Ok((Self { plan, routes, servers, tls, https_port: None, site }, report))
     }
 
     /// Tells the port that redirects to TLS name, once it is bound.
@@ -121,6 +124,11 @@ impl Live {
     #[expect(clippy::expect_used, reason = "a plan is compiled with a last route, whatever the config says")]
     pub(crate) fn fallback(&self) -> &LiveRoute {
         self.routes.last().expect("a plan has a last route")
+    }
+
+    /// The route that answers `/`: what is not said elsewhere about the whole site, is said there.
+    pub(crate) fn site(&self) -> Option<&LiveRoute> {
+        self.routes.get(self.site)
     }
 
     /// The server with this index.
@@ -162,11 +170,13 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
             block: route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]),
             body: Bytes::copy_from_slice(body.as_bytes()),
         },
-        plan::Action::Root(Folder { root, index, spa }) => {
+        plan::Action::Root(Folder { root, index, spa, errors, listing }) => {
             let decorate = |fields| route.response.decorate(fields);
             let options = assets::Options {
                 index,
                 spa: spa.as_ref().map(|spa| spa.value.as_str()),
+                errors,
+                listing: *listing,
                 decorate: &decorate,
                 memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
                 now,
@@ -179,7 +189,8 @@ fn load_action(route: &plan::Route, now: SystemTime, report: &mut LoadReport, di
                     LiveAction::Assets(Box::new(assets))
                 }
                 Err(error) => {
-                    diagnostics.push(Diagnostic::new(root.span, error.to_string()).help("build the app, or correct the path"));
+                    let span = error.span().unwrap_or(root.span);
+                    diagnostics.push(Diagnostic::new(span, error.to_string()).help("build the app, or correct the path"));
                     return None;
                 }
             }

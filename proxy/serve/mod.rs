@@ -7,6 +7,7 @@ mod client;
 mod clock;
 mod connection;
 mod deadline;
+mod error_page;
 mod exchange;
 mod file;
 mod finish;

@@ -2,6 +2,7 @@
 
 mod finding;
 mod loading;
+mod pages;
 mod replies;
 
 use std::fs;
@@ -45,6 +46,8 @@ fn options() -> Options<'static> {
     Options {
         index: index_names(),
         spa: None,
+        errors: &[],
+        listing: false,
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),

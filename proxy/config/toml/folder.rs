@@ -2,12 +2,13 @@
 
 use ::toml::de::DeValue;
 
+use super::error_page;
 use super::item::Item;
 use crate::config::{Folder, Spanned, defaults};
 use crate::units::UnitError;
 
 /// The keys of a route that count only with `root`.
-pub(super) const OPTIONS: [&str; 2] = ["index", "spa"];
+pub(super) const OPTIONS: [&str; 4] = ["index", "spa", "errors", "listing"];
 
 /// Reads `root` and those of [`OPTIONS`] that the route has; `None` when the folder is wrong, which is then reported.
 pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
@@ -25,6 +26,8 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
             None
         }
     });
+    let errors = option("errors").map(error_page::read).unwrap_or_default();
+    let listing = option("listing").and_then(Item::boolean).unwrap_or(false);
     let roots = item.list();
     if roots.is_empty() {
         item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
@@ -34,7 +37,7 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
             second.mistake("this version does not have several folders in `root` yet").label("not built yet").help("leave one folder"),
         );
     }
-    Some(Folder { root: roots.first()?.path()?, index, spa })
+    Some(Folder { root: roots.first()?.path()?, index, spa, errors, listing })
 }
 
 fn file_name(text: &str) -> Result<String, UnitError> {
@@ -48,7 +51,7 @@ fn file_name(text: &str) -> Result<String, UnitError> {
 }
 
 /// A path that stays inside of its root.
-fn relative_path(text: &str) -> Result<String, UnitError> {
+pub(super) fn relative_path(text: &str) -> Result<String, UnitError> {
     let error = |help: String| Err(UnitError { message: format!("\"{text}\" is not a file inside of `root`"), help });
     if text.starts_with('/') {
         return error(format!("write it from `root` on: \"{}\"", text.trim_start_matches('/')));

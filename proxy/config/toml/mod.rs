@@ -5,6 +5,7 @@
 //! was read with mistakes is thrown away. Not serde's derive: that stops at the first mistake.
 
 mod action;
+mod error_page;
 mod expand;
 mod folder;
 mod headers;

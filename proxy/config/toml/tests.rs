@@ -158,7 +158,7 @@ spa  = true
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);
-    let Action::Root(Folder { root, index, spa }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
+    let Action::Root(Folder { root, index, spa, .. }) = &config.routes[1].action.value else { panic!("{:?}", config.routes[1]) };
     assert_eq!((root.value.to_str(), index.as_slice()), (Some("/srv/www"), ["index.html".to_owned()].as_slice()));
     assert_eq!(spa.as_ref().map(|spa| spa.value.as_str()), Some("index.html"));
 }
