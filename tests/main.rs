@@ -20,6 +20,7 @@ mod check;
 mod command_line;
 mod deadlines;
 mod error_pages;
+mod explain;
 mod foreign_backend;
 mod forwarding;
 mod framing;

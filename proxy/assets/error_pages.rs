@@ -22,7 +22,7 @@ impl ErrorPages {
     ///
     /// # Errors
     /// The first page whose file is not there.
-    pub(super) fn new<'a>(pages: &'a [ErrorPage], find: impl Fn(&[u8]) -> Option<Arc<Asset>>) -> Result<Self, &'a ErrorPage> {
+    pub(super) fn new(pages: &[ErrorPage], find: impl Fn(&[u8]) -> Option<Arc<Asset>>) -> Result<Self, &ErrorPage> {
         let mut found = Vec::with_capacity(pages.len());
         for page in pages {
             let asset = find(format!("/{}", page.file.value).as_bytes()).ok_or(page)?;

@@ -113,6 +113,14 @@ impl Assets {
         }
     }
 
+    /// Why a request for `path`, which no file has, does not get the page of the application; `None` when it does.
+    pub fn no_fallback(&self, path: &[u8], head: &RequestHead) -> Option<&'static str> {
+        match &self.spa {
+            Some(_) => spa::obstacle(path, head),
+            None => Some("the route has no `spa`"),
+        }
+    }
+
     /// The file that answers in the place of an error with this status.
     pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
         self.error_pages.find(status)

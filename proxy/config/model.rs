@@ -109,7 +109,7 @@ pub struct Timeouts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GlobalHeaders {
     /// `preset`.
-    pub preset: HeaderPreset,
+    pub preset: Spanned<HeaderPreset>,
     /// `set` and `remove`.
     pub rules: HeaderRules,
 }
@@ -132,6 +132,8 @@ pub struct HeaderRules {
     pub set: Vec<(HeaderName, HeaderValue)>,
     /// Names that go.
     pub remove: Vec<HeaderName>,
+    /// Where each of them was written.
+    pub places: Vec<(HeaderName, Span)>,
 }
 
 /// `[upstream.NAME]`.

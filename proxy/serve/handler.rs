@@ -24,7 +24,7 @@ pub(crate) const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 const FILE_METHODS: &str = "GET, HEAD";
 
 /// What is to be done.
-enum Decision<'a> {
+pub(crate) enum Decision<'a> {
     /// Answer ourselves.
     Reply(&'a LiveRoute, ResponseHead<'a>, Body),
     /// Say no.
@@ -44,8 +44,19 @@ pub(crate) struct Handled {
     pub(crate) tunnel: Option<Tunnel>,
 }
 
-/// Decides what happens to a request.
-fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
+/// Decides what happens to a request whose body says to be this long.
+pub(crate) fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead, body: BodyLength) -> Decision<'a> {
+    let limit = live.plan().limits.body.0;
+    match body {
+        BodyLength::Known(length) if limit > 0 && length > limit => {
+            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
+            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
+        }
+        BodyLength::Known(_) | BodyLength::Empty | BodyLength::Unknown => decide_route(live, client, head),
+    }
+}
+
+fn decide_route<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
     if head.path() == b"*" {
         return Decision::Reply(
             live.fallback(),
@@ -125,15 +136,7 @@ const fn path_cause(error: path::PathError) -> &'static str {
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
     let live = worker.live();
-    let limit = live.plan().limits.body.0;
-    let decision = match exchange.body.length() {
-        BodyLength::Known(length) if limit > 0 && length > limit => {
-            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
-            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
-        }
-        _ => decide(live, exchange.client, exchange.head),
-    };
-    match decision {
+    match decide(live, exchange.client, exchange.head, exchange.body.length()) {
         Decision::Reply(route, mut head, body) => {
             head.close = ends_connection(exchange.body.length());
             if head.lines.capacity() == 0 {
@@ -162,14 +165,18 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
     if exchange.responder.has_begun() {
         exchange.responder.abort();
     } else {
-        let page = error_page::find(live, route, refusal.status, exchange.head);
-        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, page);
+        let (mut head, body) = refusal_answer(live, route, &refusal, exchange.head);
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.
         let _ = exchange.responder.reply(&head, body).await;
     }
     Handled { cause: Some(refusal.cause), ..Handled::default() }
+}
+
+/// What a refused request gets.
+pub(crate) fn refusal_answer<'a>(live: &Live, route: &'a LiveRoute, refusal: &Refusal, request: &RequestHead) -> (ResponseHead<'a>, Body) {
+    refusal.answer(&route.refusal_block, request, error_page::find(live, route, refusal.status, request))
 }
 
 /// A long body that nobody will read is not waited for.

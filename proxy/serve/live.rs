@@ -120,6 +120,11 @@ impl Live {
         self.routes.get(index).unwrap_or_else(|| self.fallback())
     }
 
+    /// The index of a route of this plan.
+    pub(crate) fn index_of(&self, route: &LiveRoute) -> Option<usize> {
+        self.routes.iter().position(|known| std::ptr::eq(known, route))
+    }
+
     /// The route of last resort, whose policy also dresses what is refused before it is routed.
     #[expect(clippy::expect_used, reason = "a plan is compiled with a last route, whatever the config says")]
     pub(crate) fn fallback(&self) -> &LiveRoute {

@@ -9,6 +9,7 @@ mod connection;
 mod deadline;
 mod error_page;
 mod exchange;
+mod explain;
 mod file;
 mod finish;
 mod forward;
@@ -24,6 +25,7 @@ mod refusal;
 mod worker;
 mod workers;
 
+pub use explain::{Explanation, File, Outcome, Response, explain};
 pub use listener::{Bound, bind};
 pub use live::{Live, LoadReport};
 pub use workers::{Stopped, Workers};
