@@ -172,7 +172,10 @@ fn json_string(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::http::path;
 
     fn root(files: &[(&str, u64, Modified)]) -> Folder {
         let mut contents = Contents::new();
@@ -221,5 +224,16 @@ mod tests {
         contents.note(b"/.well-known/security.txt", 1, None);
         contents.note(b"/a/.b/c", 1, None);
         assert_eq!(contents.into_folders().map(|(key, _)| key).collect::<Vec<_>>(), [b""]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_link_leads_to_its_file_whatever_the_name(name in "[^/\\\\\\p{Cc}]{1,20}") {
+            prop_assume!(name != "." && name != "..");
+            let asked = format!("/{}", percent_encoded(name.as_bytes()));
+            prop_assert_eq!(path::normalize(asked.as_bytes()).unwrap().into_owned(), format!("/{name}").into_bytes());
+            let text = escaped(name.as_bytes());
+            prop_assert!(!text.contains(['<', '>', '"', '\'']));
+        }
     }
 }

@@ -19,6 +19,8 @@ use crate::units::{ListenAddress, Scheme};
 const COLUMN_MAX: usize = 64;
 /// Where the values of the facts begin.
 const LABEL_WIDTH: usize = 10;
+/// What header lines begin with.
+const INDENT: &str = "  ";
 
 /// An explanation in words, and what a start would warn of.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub fn explain(loaded: Loaded, question: &Question, now: SystemTime) -> Result<E
     let (mut live, report) = prepare(plan, Purpose::Check, now).map_err(|diagnostics| Fatal::diagnostics(&diagnostics, &source))?;
     live.set_https_port(https_port(live.plan()));
     let explanation = serve::explain(&live, &asked.head, asked.scheme);
-    let mut page = Page { source: &source, text: String::new() };
+    let mut page = Page { source: &source, facts: Vec::new(), text: String::new() };
     let _ = writeln!(page.text, "{} {}\n", String::from_utf8_lossy(asked.head.method_token()), asked.url);
     page.note_scheme(live.plan(), asked.scheme);
     page.explanation(&live, &explanation);
@@ -62,6 +64,8 @@ fn port_of(address: &ListenAddress) -> Option<u16> {
 /// The text while it is written.
 struct Page<'a> {
     source: &'a Source,
+    /// Facts that are not in the text yet, so that their reasons can stand in a column.
+    facts: Vec<(String, String)>,
     text: String,
 }
 
@@ -75,7 +79,7 @@ impl Page<'_> {
     fn explanation(&mut self, live: &Live, explanation: &Explanation) {
         let route = live.plan().routes.get(explanation.route);
         let action = route.map_or(&plan::Action::NotFound, |route| &route.action);
-        self.route(route, action, explanation.path.as_deref());
+        self.route(route, action, (explanation.path.as_deref(), &explanation.outcome));
         let policy = route.map(|route| route.response.clone()).unwrap_or_default();
         match &explanation.outcome {
             Outcome::Answered { response, file } => {
@@ -106,12 +110,12 @@ impl Page<'_> {
         }
     }
 
-    fn route(&mut self, route: Option<&plan::Route>, action: &plan::Action, path: Option<&[u8]>) {
+    fn route(&mut self, route: Option<&plan::Route>, action: &plan::Action, (path, outcome): (Option<&[u8]>, &Outcome)) {
         if let Some(path) = path {
             self.fact("path", &String::from_utf8_lossy(path), "");
         }
         let Some(origin) = route.and_then(|route| route.origin.as_ref()) else {
-            self.fact("route", "none", "answered before routing, or no route matches");
+            self.fact("route", "none", before_routing(outcome));
             return;
         };
         let fits = |pattern: &PathPattern| match pattern {
@@ -150,33 +154,36 @@ impl Page<'_> {
         let reason = response.status.canonical_reason().unwrap_or_default();
         let length = response.length.map(|length| format!(", {length} bytes")).unwrap_or_default();
         self.fact("status", &format!("{} {reason}{length}", response.status.as_u16()), "");
-        self.text.push_str("\nresponse headers\n");
+        self.heading("response headers");
         let rows: Vec<_> =
             response.fields.iter().map(|(name, value)| (format!("{name}: {value}"), self.origin(name, value, policy))).collect();
-        self.rows(&rows);
+        self.rows(INDENT, &rows);
     }
 
     /// The head that an upstream gets.
     fn request(&mut self, request: &[String], route: Option<&plan::Route>) {
-        self.text.push_str("\nrequest to the upstream (as asked from 127.0.0.1)\n");
+        self.heading("request to the upstream (as asked from 127.0.0.1)");
         let rules = route.map(|route| &route.request);
         let set = |line: &str| {
             let name = line.split(':').next().unwrap_or_default();
             let rule = rules?.set.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(name))?;
             rules?.places.iter().find(|(known, _)| *known == rule.0).map(|(_, span)| self.place(*span))
         };
-        let rows: Vec<_> =
-            request.iter().filter(|line| !line.is_empty()).map(|line| (line.clone(), set(line).unwrap_or_default())).collect();
-        self.rows(&rows);
+        let rows: Vec<_> = request
+            .iter()
+            .filter(|line| !line.is_empty())
+            .map(|line| (line.clone(), set(line).unwrap_or_else(|| forwarded_as(line).to_owned())))
+            .collect();
+        self.rows(INDENT, &rows);
         for name in rules.map(|rules| rules.remove.as_slice()).unwrap_or_default() {
             let place = rules.and_then(|rules| rules.places.iter().find(|(known, _)| known == name));
-            self.rows(&[(format!("(no {name})"), place.map(|(_, span)| self.place(*span)).unwrap_or_default())]);
+            self.rows(INDENT, &[(format!("(no {name})"), place.map(|(_, span)| self.place(*span)).unwrap_or_default())]);
         }
     }
 
     /// What is changed on whatever an upstream answers.
     fn promise(&mut self, policy: &ResponsePolicy) {
-        self.text.push_str("\nresponse headers: those of the upstream, and\n");
+        self.heading("response headers: those of the upstream, and");
         let set = policy.set.iter().map(|(name, value)| (name, value, ""));
         let defaults = policy.defaults.iter().map(|(name, value)| (name, value, ", unless the upstream sends it"));
         let mut rows: Vec<(String, String)> = set
@@ -187,7 +194,7 @@ impl Page<'_> {
             })
             .collect();
         rows.extend(policy.remove.iter().map(|name| (format!("(no {name})"), self.written(name.as_str(), policy).unwrap_or_default())));
-        self.rows(&rows);
+        self.rows(INDENT, &rows);
     }
 
     /// Which rule a field of a response is from.
@@ -221,24 +228,47 @@ impl Page<'_> {
 
     /// One fact with its reason.
     fn fact(&mut self, label: &str, value: &str, reason: &str) {
-        let mut line = format!("{label:LABEL_WIDTH$}{value}");
-        if !reason.is_empty() {
-            line.push_str("   ← ");
-            line.push_str(reason);
-        }
-        let _ = writeln!(self.text, "{line}");
+        self.facts.push((format!("{label:LABEL_WIDTH$}{value}"), reason.to_owned()));
+    }
+
+    /// Begins the lines that follow the facts.
+    fn heading(&mut self, heading: &str) {
+        let facts = std::mem::take(&mut self.facts);
+        self.rows("", &facts);
+        let _ = writeln!(self.text, "\n{heading}");
     }
 
     /// Lines with their reasons in a column.
-    fn rows(&mut self, rows: &[(String, String)]) {
+    fn rows(&mut self, indent: &str, rows: &[(String, String)]) {
         let width = rows.iter().map(|(line, _)| line.chars().count()).filter(|&width| width <= COLUMN_MAX).max().unwrap_or_default();
         for (line, reason) in rows {
             let _ = match (reason.as_str(), line.chars().count() <= width) {
-                ("", _) => writeln!(self.text, "  {line}"),
-                (reason, true) => writeln!(self.text, "  {line:width$}   ← {reason}"),
-                (reason, false) => writeln!(self.text, "  {line}\n  {:width$}   ← {reason}", ""),
+                ("", _) => writeln!(self.text, "{indent}{line}"),
+                (reason, true) => writeln!(self.text, "{indent}{line:width$}   ← {reason}"),
+                (reason, false) => writeln!(self.text, "{indent}{line}\n{indent}{:width$}   ← {reason}", ""),
             };
         }
+    }
+}
+
+/// Why no route was asked.
+fn before_routing(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered { response, .. } if response.status.is_redirection() => {
+            "plain listeners redirect to TLS (`server.https_redirect`)"
+        }
+        Outcome::Answered { .. } => "`*` asks about the server, not about a path",
+        Outcome::Refused { response, .. } if response.status == http::StatusCode::NOT_FOUND => "no route matches",
+        Outcome::Refused { .. } | Outcome::Forwarded { .. } => "refused before routing",
+    }
+}
+
+/// What a line of a forwarded head that no rule of the config set is from.
+fn forwarded_as(line: &str) -> &'static str {
+    const OF_THE_CLIENT: [&str; 5] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded"];
+    match line.split_once(':') {
+        Some((name, _)) if OF_THE_CLIENT.contains(&name) => "known from the connection, never what a client says",
+        Some(_) | None => "",
     }
 }
 
