@@ -1,5 +1,6 @@
 //! The operator's own error pages, and lists of folders: who gets them, and as what.
 
+use crate::support::http2::{Http2, get, run};
 use crate::support::{Edge, Response, Site};
 
 const SITE: &str = r#"
@@ -138,4 +139,34 @@ fn a_list_comes_as_a_page_or_as_json_and_with_the_slash_of_its_folder() {
     let unchanged = edge.get("/files/", &format!("{NAVIGATION}{tag}"));
     assert_eq!((unchanged.status, unchanged.field("vary")), (304, Some("Accept")));
     assert_eq!(edge.get("/plain/", NAVIGATION).status, 404, "other folders are not listed");
+}
+
+#[test]
+fn a_page_too_large_for_memory_is_sent_whole_and_over_http2_as_over_http1() {
+    let site = Site::new(
+        "//- /proxy.toml\n[server]\nlisten = [\"https://127.0.0.1:0\", \"http://127.0.0.1:0\"]\nhttps_redirect = false\n[tls]\ndev = true\n\
+         [[route]]\npath = \"/\"\nroot = \"site\"\nerrors = { 404 = \"/404.html\" }\n",
+    );
+    let page = "x".repeat(3 * 1024 * 1024);
+    site.write("site/404.html", page.as_bytes());
+    let edge = Edge::start_with(site, |_| {});
+    let (secure, plain) = (edge.address(), edge.addresses[1]);
+    assert_ne!(secure, plain);
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let answer = client.get("/gone.js").await.expect("an answer");
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (404, page.len()));
+        assert_eq!(answer.fields.get("cache-control").map(http::HeaderValue::as_bytes), Some(&b"no-store"[..]));
+        let mut head = get("/gone.js");
+        *head.method_mut() = http::Method::HEAD;
+        let answer = client.request(head, &[], None).await.expect("an answer");
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (404, 0));
+    });
+    let mut client = crate::support::Client::connect(plain);
+    for (method, length) in [("HEAD", 0), ("GET", page.len()), ("HEAD", 0)] {
+        client.send(format!("{method} /gone.js HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        let response = client.response_to(method);
+        assert_eq!((response.status, response.body.len()), (404, length), "{method}");
+        assert_eq!(response.field("content-length"), Some(page.len().to_string().as_str()), "{method}");
+    }
 }
