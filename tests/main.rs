@@ -20,6 +20,8 @@ mod check;
 mod command_line;
 mod deadlines;
 mod deploy;
+mod error_pages;
+mod explain;
 mod foreign_backend;
 mod forwarding;
 mod framing;

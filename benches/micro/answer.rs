@@ -27,6 +27,8 @@ fn assets() -> Assets {
         spa: None,
         environment: None,
         pages: PageOptions::default(),
+        errors: &[],
+        listing: false,
         decorate: &keep,
         memory_file_bytes_max: 1 << 20,
         storage,
@@ -39,7 +41,7 @@ fn assets() -> Assets {
 fn status(assets: &Assets, path: &[u8], head: &RequestHead) -> u16 {
     match assets.find(path, head) {
         Found::Asset(asset) => reply(asset, head).status.as_u16(),
-        Found::Fallback(_) | Found::Directory | Found::Missing => 404,
+        Found::Fallback(_) | Found::Listing(_) | Found::Directory | Found::Missing => 404,
     }
 }
 

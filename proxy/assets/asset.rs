@@ -41,6 +41,11 @@ impl Asset {
         self.page.nonced.as_ref()
     }
 
+    /// The codings that it can be sent in, in the order in which they are preferred.
+    pub fn codings(&self) -> &[Coding] {
+        &self.codings
+    }
+
     /// The representation that `Accept-Encoding` asks for. When it forbids them all, the file as it is (RFC 9110 §12.5.3 lets
     /// a server disregard the field, and a readable answer is worth more than a 406).
     pub(super) fn select(&self, head: &RequestHead) -> &Variant {

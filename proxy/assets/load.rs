@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::asset::Asset;
-use super::content::ReadFile;
+use super::content::{Content, ReadFile};
+use super::error_pages::ErrorPages;
+use super::listing::{Contents, Listing};
 use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
@@ -22,6 +24,7 @@ use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
 use super::{Assets, Options, environment};
+use crate::config::ErrorPage;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -45,18 +48,19 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         lookup: Lookup::default(),
         taken: HashSet::new(),
         indexes: HashMap::new(),
+        contents: options.listing.then(Contents::new),
         summary: Summary { warnings, ..Summary::default() },
     };
     loading.environment();
-    let mut spa = None;
+    let mut pages = (None, ErrorPages::default());
     for (index, ((root, files), reads)) in roots.iter().zip(&walked).zip(reads).enumerate() {
         let assets = loading.root(files, reads)?;
         if index == 0 {
-            spa = page(root, &assets, options.spa)?;
+            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options.errors)?);
         }
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
-    let (assets, mut summary) = loading.finish(spa);
+    let (assets, mut summary) = loading.finish(pages);
     (summary.memory_bytes, summary.open_files) = reader.usage();
     Ok((assets, summary))
 }
@@ -97,6 +101,8 @@ struct Loading<'a> {
     taken: HashSet<&'a [u8]>,
     /// By folder (without slash): the place of the best index file in the list of names, and that file.
     indexes: HashMap<&'a [u8], (usize, Arc<Asset>)>,
+    /// What is in every folder, when that is to be listed.
+    contents: Option<Contents>,
     summary: Summary,
 }
 
@@ -136,7 +142,11 @@ impl<'a> Loading<'a> {
     fn environment(&mut self) {
         let Some(environment) = self.options.environment else { return };
         let key = environment.file.value.as_bytes();
-        let asset = Arc::new(self.asset(key, environment::file(environment), Vec::new()));
+        let script = environment::file(environment);
+        if let Some(contents) = &mut self.contents {
+            contents.note(key, script.content.length(), None);
+        }
+        let asset = Arc::new(self.asset(key, script, Vec::new()));
         self.summary.files += 1;
         self.lookup.insert(key, || Place::File(Arc::clone(&asset)));
     }
@@ -160,6 +170,9 @@ impl<'a> Loading<'a> {
             if read.content.is_on_disk() {
                 self.summary.disk_bytes += read.content.length();
             }
+        }
+        if let Some(contents) = &mut self.contents {
+            contents.note(&file.key, read.content.length(), read.modified.and_then(|modified| last_modified(modified, self.options.now)));
         }
         let asset = Arc::new(self.asset(&file.key, read, siblings));
         let is_page = || MediaType::chosen(&file.key, &self.options.selection.mime).is_html();
@@ -220,10 +233,33 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn finish(self, spa: Option<Spa>) -> (Assets, Summary) {
+    /// Answers folders that no index file stands for with what is in them.
+    fn list_folders(&mut self) {
+        for (key, folder) in self.contents.take().into_iter().flat_map(Contents::into_folders) {
+            let with_slash = [&key, &b"/"[..]].concat();
+            if self.lookup.find(&with_slash).is_some() {
+                continue;
+            }
+            let made = |text: String| ReadFile {
+                hash: xxhash_rust::xxh3::xxh3_128(text.as_bytes()),
+                content: Content::Memory(text.into()),
+                is_utf8: true,
+                modified: None,
+            };
+            // The names say the types and the cache policy, and are no files: nothing is found under them.
+            let page = Arc::new(self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Vec::new()));
+            let json = Arc::new(self.asset(&[&with_slash, &b"(list).json"[..]].concat(), made(folder.json()), Vec::new()));
+            let listing = Arc::new(Listing { page, json });
+            self.lookup.insert(&with_slash, || Place::Listing(Arc::clone(&listing)));
+            self.lookup.insert(&key, || Place::Folder);
+        }
+    }
+
+    fn finish(mut self, (spa, error_pages): (Option<Spa>, ErrorPages)) -> (Assets, Summary) {
+        self.list_folders();
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa }, summary)
+        (Assets { lookup: self.lookup, spa, error_pages }, summary)
     }
 }
 
@@ -234,6 +270,13 @@ fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<
         Some(page) => Ok(Some(Spa::new(Arc::clone(page)))),
         None => Err(LoadError { path: root.path().join(spa), problem: LoadProblem::NoSpaFile }),
     }
+}
+
+/// The pages for errors, which are the first root's too; found among its files, since `try` may give them no path.
+fn error_pages(root: &Root, assets: &[Arc<Asset>], errors: &[ErrorPage]) -> Result<ErrorPages, LoadError> {
+    let file = |path: &[u8]| assets.iter().find(|asset| asset.key() == path).cloned();
+    ErrorPages::new(errors, file)
+        .map_err(|page| LoadError { path: root.path().join(&page.file.value), problem: LoadProblem::NoErrorPage(page.file.span) })
 }
 
 /// Whether a sibling can be the coded form of a file with `base_length` bytes. Brotli says nothing about what it was made from.

@@ -15,9 +15,11 @@ mod asset;
 mod changes;
 mod content;
 mod environment;
+mod error_pages;
 mod fingerprint;
 mod hints;
 mod kept;
+mod listing;
 mod load;
 mod lookup;
 mod media_type;
@@ -44,7 +46,7 @@ mod walk;
 use std::path::Path;
 use std::time::SystemTime;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 pub use self::asset::Asset;
 pub use self::changes::Changes;
@@ -59,9 +61,10 @@ pub use self::tree::{Fingerprint, Tree};
 pub use self::walk::FILES_MAX;
 
 use self::content::Content;
+use self::error_pages::ErrorPages;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
-use crate::config::{PublicEnvironment, Selection};
+use crate::config::{ErrorPage, PublicEnvironment, Selection};
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -78,6 +81,10 @@ pub struct Options<'a> {
     pub environment: Option<&'a PublicEnvironment>,
     /// What is made of pages.
     pub pages: PageOptions,
+    /// The files, relative to the root, that answer in the place of errors.
+    pub errors: &'a [ErrorPage],
+    /// Whether folders without an index file are answered with a list of what is in them.
+    pub listing: bool,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
     /// Files with more bytes than this stay on disk.
@@ -95,6 +102,7 @@ pub struct Options<'a> {
 pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
+    error_pages: ErrorPages,
 }
 
 /// What a path names.
@@ -104,7 +112,9 @@ pub enum Found<'a> {
     Asset(&'a Asset),
     /// No file, but a navigation: the page of the application.
     Fallback(&'a Asset),
-    /// A folder with an index file that was asked without its slash: redirect to the path with one.
+    /// No index file, but the list of what is in the folder, in the form that `Accept` asks for.
+    Listing(&'a Asset),
+    /// A folder with an index file or a list that was asked without its slash: redirect to the path with one.
     Directory,
     /// Nothing: 404, not to be stored.
     Missing,
@@ -116,7 +126,7 @@ impl Assets {
     /// # Errors
     ///
     /// [`LoadError`] when the root is no folder, when something in it cannot be read, when it has more files than
-    /// [`FILES_MAX`], or when the file of [`Options::spa`] is not there.
+    /// [`FILES_MAX`], or when a file of [`Options::spa`] or [`Options::errors`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
     }
@@ -126,6 +136,7 @@ impl Assets {
     pub fn find<'a>(&'a self, path: &[u8], head: &RequestHead) -> Found<'a> {
         match self.lookup.find(path) {
             Some(Place::File(asset)) => Found::Asset(asset),
+            Some(Place::Listing(listing)) => Found::Listing(listing.select(head)),
             Some(Place::Folder) => Found::Directory,
             None => match &self.spa {
                 Some(spa) if spa::is_navigation(path, head) => Found::Fallback(spa.page()),
@@ -144,12 +155,25 @@ impl Assets {
         let page = match (&self.spa, self.lookup.find(b"/")) {
             (Some(spa), _) => spa.page(),
             (None, Some(Place::File(page))) => page,
-            (None, Some(Place::Folder) | None) => return Vec::new(),
+            (None, Some(Place::Listing(_) | Place::Folder) | None) => return Vec::new(),
         };
         match &page.identity.content {
             Content::Memory(html) => references::of(html),
             // A page of that size was not made by a bundler.
             Content::Stored(_) => Vec::new(),
         }
+    }
+
+    /// Why a request for `path`, which no file has, does not get the page of the application; `None` when it does.
+    pub fn no_fallback(&self, path: &[u8], head: &RequestHead) -> Option<&'static str> {
+        match &self.spa {
+            Some(_) => spa::obstacle(path, head),
+            None => Some("the route has no `spa`"),
+        }
+    }
+
+    /// The file that answers in the place of an error with this status.
+    pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
+        self.error_pages.find(status)
     }
 }

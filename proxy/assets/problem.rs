@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::walk::FILES_MAX;
+use crate::config::Span;
 
 /// What a load took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,9 +117,19 @@ pub enum LoadProblem {
     TooManyFiles,
     /// The page of the application is not in the folder.
     NoSpaFile,
+    /// An error page is not in the folder; where that was named.
+    NoErrorPage(Span),
 }
 
 impl LoadError {
+    /// Where the config names what is missing, when that is not the root itself.
+    pub fn span(&self) -> Option<Span> {
+        match self.problem {
+            LoadProblem::NoErrorPage(span) => Some(span),
+            LoadProblem::Unreadable(_) | LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile => None,
+        }
+    }
+
     pub(super) fn unreadable(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Self { path: path.into(), problem: LoadProblem::Unreadable(error) }
     }
@@ -134,6 +145,7 @@ impl fmt::Display for LoadError {
                 write!(out, "{path} has more than {FILES_MAX} files and folders; is it the folder of a built site?")
             }
             LoadProblem::NoSpaFile => write!(out, "{path}, which is to answer navigations, is not there"),
+            LoadProblem::NoErrorPage(_) => write!(out, "{path}, which is to answer errors, is not there"),
         }
     }
 }
@@ -142,7 +154,7 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
             LoadProblem::Unreadable(error) => Some(error),
-            LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile => None,
+            LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile | LoadProblem::NoErrorPage(_) => None,
         }
     }
 }

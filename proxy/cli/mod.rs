@@ -2,12 +2,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to a person")]
 
+mod explain;
+
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, Parser, Subcommand};
 
+use self::explain::ExplainArguments;
 use crate::config::Environment;
 use crate::run::{self, Fatal};
 
@@ -30,6 +34,8 @@ enum Command {
     Run(FileArgument),
     /// Say everything that is wrong with a config, and start nothing. Exits 0 or 78.
     Check(FileArgument),
+    /// Say what a request would get, and which line of the config says so. Nothing is started.
+    Explain(ExplainArguments),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +59,13 @@ pub fn main() -> ExitCode {
         None => serve(&arguments.file, started),
         Some(Command::Run(file)) => serve(&file, started),
         Some(Command::Check(file)) => check(&file),
+        Some(Command::Explain(arguments)) => match arguments.question() {
+            Ok(question) => explain(&arguments.file, &question),
+            Err(mistake) => {
+                eprintln!("error: {mistake}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,6 +86,16 @@ fn check(file: &FileArgument) -> Result<(), Fatal> {
         eprintln!("warning: {warning}");
     }
     println!("{} is good ({} files)", file.config.display(), report.files);
+    Ok(())
+}
+
+fn explain(file: &FileArgument, question: &run::Question) -> Result<(), Fatal> {
+    let explained = run::explain(run::load(&file.config, &environment())?, question, SystemTime::now())?;
+    for warning in &explained.warnings {
+        eprintln!("warning: {warning}");
+    }
+    // Whoever closed the pipe (`| head`) has read enough.
+    let _ = std::io::stdout().write_all(explained.text.as_bytes());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{PublicEnvironment, Selection, Spanned};
+use super::{ErrorPage, PublicEnvironment, Selection, Spanned};
 
 /// The folder of a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,10 @@ pub struct Folder {
     pub early_hints: bool,
     /// `env`: settings of the environment, as a script.
     pub env: Option<PublicEnvironment>,
+    /// `errors`: the files that answer in the place of Transom's own error pages.
+    pub errors: Vec<ErrorPage>,
+    /// `listing`: a folder without an index file is answered with a list of what is in it.
+    pub listing: bool,
 }
 
 impl Folder {

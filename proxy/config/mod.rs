@@ -6,6 +6,7 @@
 mod csp;
 pub mod defaults;
 mod diagnostic;
+mod error_page;
 mod file_pattern;
 mod folder;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod toml;
 
 pub use csp::{ContentSecurityPolicy, PolicyText};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use error_page::{ErrorPage, Statuses};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;

@@ -111,7 +111,7 @@ pub struct Timeouts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GlobalHeaders {
     /// `preset`.
-    pub preset: HeaderPreset,
+    pub preset: Spanned<HeaderPreset>,
     /// `set` and `remove`.
     pub rules: HeaderRules,
     /// `csp`.
@@ -136,6 +136,8 @@ pub struct HeaderRules {
     pub set: Vec<(HeaderName, HeaderValue)>,
     /// Names that go.
     pub remove: Vec<HeaderName>,
+    /// Where each of them was written.
+    pub places: Vec<(HeaderName, Span)>,
 }
 
 /// `[upstream.NAME]`.

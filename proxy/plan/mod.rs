@@ -17,7 +17,7 @@ pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
-use crate::config::{AccessLog, Folder, HttpVersions, Limits, LogLevel, Process, Span, Timeouts, Tls};
+use crate::config::{AccessLog, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span, Spanned, Timeouts, Tls};
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -64,6 +64,17 @@ pub struct Route {
     pub response: ResponsePolicy,
     /// What is changed on requests that are forwarded.
     pub request: RequestRules,
+    /// Where it was written, to explain it; `None` for the route of last resort.
+    pub origin: Option<RouteOrigin>,
+}
+
+/// Where a route was written.
+#[derive(Debug, Clone)]
+pub struct RouteOrigin {
+    /// What it matches.
+    pub patterns: Vec<Spanned<PathPattern>>,
+    /// The value of its action.
+    pub action: Span,
 }
 
 /// What a route does.

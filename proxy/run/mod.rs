@@ -1,15 +1,20 @@
 //! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
 //!
-//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `serve` runs until a signal, `watch` swaps new builds in meanwhile.
+//! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `explain` asks what a
+//! request would get, `serve` runs until a signal, `watch` swaps new builds in meanwhile.
 
 mod check;
+mod explain;
 mod fatal;
 mod load;
 mod prepare;
+mod question;
 mod serve;
 mod watch;
 
 pub use check::check;
+pub use explain::{Explained, explain};
 pub use fatal::Fatal;
 pub use load::{Loaded, load};
+pub use question::Question;
 pub use serve::serve;

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::client::Client;
 use super::early_hints;
+use super::error_page::{self, ErrorPage};
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use super::file;
 use super::finish::{FinishContext, finish};
@@ -26,7 +27,7 @@ pub(crate) const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 const FILE_METHODS: &str = "GET, HEAD";
 
 /// What is to be done.
-enum Decision<'a> {
+pub(crate) enum Decision<'a> {
     /// Answer ourselves.
     Reply(&'a LiveRoute, ResponseHead<'a>, Body),
     /// Answer with a page that takes a nonce.
@@ -48,8 +49,19 @@ pub(crate) struct Handled {
     pub(crate) tunnel: Option<Tunnel>,
 }
 
-/// Decides what happens to a request.
-fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
+/// Decides what happens to a request whose body says to be this long.
+pub(crate) fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead, body: BodyLength) -> Decision<'a> {
+    let limit = live.plan().limits.body.0;
+    match body {
+        BodyLength::Known(length) if limit > 0 && length > limit => {
+            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
+            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
+        }
+        BodyLength::Known(_) | BodyLength::Empty | BodyLength::Unknown => decide_route(live, client, head),
+    }
+}
+
+fn decide_route<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
     if head.path() == b"*" {
         return Decision::Reply(
             live.fallback(),
@@ -95,6 +107,13 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
         Found::Asset(asset) | Found::Fallback(asset) => file_reply(route, asset, head),
+        Found::Listing(asset) => {
+            let mut decision = file_reply(route, asset, head);
+            if let Decision::Reply(_, response, _) = &mut decision {
+                response.push("vary", b"Accept");
+            }
+            decision
+        }
         Found::Directory => {
             // As a refusal: a lifetime that the route sets is meant for its files.
             let mut response = ResponseHead::new(StatusCode::PERMANENT_REDIRECT, Some(&route.refusal_block), ContentLength::Known(0));
@@ -122,8 +141,13 @@ fn file_reply<'a>(route: &'a LiveRoute, asset: &'a Asset, head: &RequestHead) ->
     Decision::Reply(route, response, answer.body)
 }
 
+/// Why a page that takes a nonce is not sent.
+pub(crate) fn no_randomness() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no randomness for a nonce")
+}
+
 /// A page with the nonce of this response. Its preconditions are not looked at: it has no validators, and is another one each time.
-fn nonced<'a>(asset: &'a Asset, page: &'a NoncedPage, nonce: Nonce, head: &RequestHead) -> (ResponseHead<'a>, Body) {
+pub(crate) fn nonced<'a>(asset: &'a Asset, page: &'a NoncedPage, nonce: Nonce, head: &RequestHead) -> (ResponseHead<'a>, Body) {
     let body = page.with(nonce.as_bytes());
     let mut response = ResponseHead::new(StatusCode::OK, Some(page.fields()), ContentLength::Known(body.len() as u64));
     response.nonce = Some(nonce);
@@ -149,15 +173,7 @@ const fn path_cause(error: path::PathError) -> &'static str {
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
     let (live, frame) = worker.serving();
-    let limit = live.plan().limits.body.0;
-    let decision = match exchange.body.length() {
-        BodyLength::Known(length) if limit > 0 && length > limit => {
-            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
-            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
-        }
-        _ => decide(&live, exchange.client, exchange.head),
-    };
-    let (route, mut head, body) = match decision {
+    let (route, mut head, body) = match decide(&live, exchange.client, exchange.head, exchange.body.length()) {
         Decision::Reply(route, head, body) => (route, head, body),
         Decision::Page(route, asset, page) => match worker.nonces.fresh() {
             Some(nonce) => {
@@ -165,8 +181,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
                 (route, head, body)
             }
             None => {
-                let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no randomness for a nonce");
-                return refuse(exchange, route, refusal, &live, worker).await;
+                return refuse(exchange, route, no_randomness(), &live, worker).await;
             }
         },
         Decision::Refuse(route, refusal) => return refuse(exchange, route, refusal, &live, worker).await,
@@ -223,13 +238,25 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
     if exchange.responder.has_begun() {
         exchange.responder.abort();
     } else {
-        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head);
+        let page = opened_page(route, refusal.status, exchange.head, worker).await;
+        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, page);
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.
         let _ = exchange.responder.reply(&head, body).await;
     }
     Handled { cause: Some(refusal.cause), ..Handled::default() }
+}
+
+/// The operator's page for a refusal, ready to be sent. Where what serves is known without its files, it is looked for in what serves now.
+async fn opened_page(route: &LiveRoute, status: StatusCode, request: &RequestHead, worker: &Worker) -> Option<ErrorPage> {
+    let page = {
+        let (serving, _) = worker.serving();
+        error_page::find(&serving, route, status, (request, &worker.nonces))
+    }?;
+    // A page that cannot be read now is as good as none.
+    let body = file::opened(page.body).await.ok()?;
+    Some(ErrorPage { body, ..page })
 }
 
 /// A long body that nobody will read is not waited for.

@@ -31,6 +31,8 @@ pub struct Live {
     servers: Arc<[Server]>,
     tls: Option<Acceptor>,
     https_port: Option<u16>,
+    /// Index of the route that answers `/`.
+    site: usize,
 }
 
 /// A route that can be served.
@@ -105,7 +107,8 @@ impl Live {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None }, report))
+        let site = plan.router.route(b"/").route;
+        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None, site }, report))
     }
 
     /// The roots that are served.
@@ -172,6 +175,7 @@ impl Live {
             servers: Arc::clone(&self.servers),
             tls: self.tls.clone(),
             https_port: self.https_port,
+            site: self.site,
         }
     }
 
@@ -198,10 +202,20 @@ impl Live {
         self.routes.get(index).map_or_else(|| self.fallback(), Arc::as_ref)
     }
 
+    /// The index of a route of this plan.
+    pub(crate) fn index_of(&self, route: &LiveRoute) -> Option<usize> {
+        self.routes.iter().position(|known| std::ptr::eq(known.as_ref(), route))
+    }
+
     /// The route of last resort, whose policy also dresses what is refused before it is routed.
     #[expect(clippy::expect_used, reason = "a plan is compiled with a last route, whatever the config says")]
     pub(crate) fn fallback(&self) -> &LiveRoute {
         self.routes.last().expect("a plan has a last route")
+    }
+
+    /// The route that answers `/`: what is not said elsewhere about the whole site, is said there.
+    pub(crate) fn site(&self) -> Option<&LiveRoute> {
+        self.routes.get(self.site).map(Arc::as_ref)
     }
 
     /// The server with this index.
@@ -269,6 +283,8 @@ fn load_folder(folder: &Folder, policy: &ResponsePolicy, (now, storage): (System
     let options = assets::Options {
         index: &folder.index,
         spa: folder.spa.as_ref().map(|spa| spa.value.as_str()),
+        errors: &folder.errors,
+        listing: folder.listing,
         environment: folder.env.as_ref(),
         pages: PageOptions { early_hints: folder.early_hints, nonce: policy.nonced.is_some() },
         decorate: &decorate,
@@ -310,7 +326,8 @@ fn load_action(
                 LiveAction::Assets(Arc::new(assets))
             }
             Err(error) => {
-                diagnostics.push(Diagnostic::new(folder.root.span, error.to_string()).help("build the app, or correct the path"));
+                let span = error.span().unwrap_or(folder.root.span);
+                diagnostics.push(Diagnostic::new(span, error.to_string()).help("build the app, or correct the path"));
                 return None;
             }
         },

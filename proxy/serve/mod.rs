@@ -9,7 +9,9 @@ mod connection;
 mod current;
 mod deadline;
 mod early_hints;
+mod error_page;
 mod exchange;
+mod explain;
 mod file;
 mod finish;
 mod forward;
@@ -28,6 +30,7 @@ mod worker;
 mod workers;
 
 pub use current::Current;
+pub use explain::{Explanation, File, Outcome, Response, explain};
 pub use listener::{Bound, bind};
 pub use live::{Live, LoadReport, Root};
 pub use workers::{Stopped, Workers};

@@ -2,6 +2,7 @@
 
 mod finding;
 mod loading;
+mod pages;
 mod replies;
 mod selecting;
 mod succession;
@@ -49,6 +50,8 @@ fn options() -> Options<'static> {
         spa: None,
         environment: None,
         pages: PageOptions::default(),
+        errors: &[],
+        listing: false,
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },

@@ -17,7 +17,8 @@ const OWN_FIELDS: &[&str] = &["content-length", "date", "trailer"];
 /// Reads `[headers]`.
 pub(super) fn read_global(mut table: Table<'_>) -> GlobalHeaders {
     let presets = [("spa", HeaderPreset::Spa), ("strict", HeaderPreset::Strict), ("none", HeaderPreset::None)];
-    let preset = table.item("preset").and_then(|item| item.choice(&presets, &[])).unwrap_or(defaults::PRESET);
+    let preset = table.item("preset").and_then(|item| Some(Spanned::new(item.choice(&presets, &[])?, item.span)));
+    let preset = preset.unwrap_or(Spanned::new(defaults::PRESET, Span::default()));
     let rules = read_rules(&mut table);
     let csp = csp::read(&mut table, &rules);
     table.finish();
@@ -61,6 +62,7 @@ fn read_rules(table: &mut Table<'_>) -> HeaderRules {
         let Some(text) = item.text() else { continue };
         rules.remove.extend(new_name(&item, &text, &mut seen));
     }
+    rules.places = seen;
     rules
 }
 

@@ -8,6 +8,7 @@ mod action;
 mod attempt;
 mod csp;
 mod environment;
+mod error_page;
 mod expand;
 mod folder;
 mod headers;

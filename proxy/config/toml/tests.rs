@@ -141,7 +141,10 @@ fn an_empty_file_is_a_config_of_defaults() {
     assert_eq!(config.server.grace, Duration::from_secs(8));
     assert_eq!((config.limits, config.timeouts), (defaults::LIMITS, defaults::TIMEOUTS));
     assert_eq!(config.limits.body, ByteSize(16 << 20));
-    assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default(), csp: None });
+    assert_eq!(
+        config.headers,
+        GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules: HeaderRules::default(), csp: None }
+    );
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
     assert!(config.tls.is_none() && config.routes.is_empty() && config.upstreams.is_empty() && config.processes.is_empty());
 }
@@ -205,7 +208,7 @@ fn every_key_of_the_tables_is_read() {
     );
     assert_eq!(config.timeouts.stream, Duration::from_secs(420));
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
-    assert_eq!(config.headers.preset, HeaderPreset::Strict);
+    assert_eq!(config.headers.preset.value, HeaderPreset::Strict);
     assert_eq!(config.headers.rules.remove.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-gone", "server", "x-powered-by"]);
     let csp = config.headers.csp.as_ref().unwrap();
     assert_eq!((&csp.policy, csp.report_only), (&PolicyText::Nonced(vec!["script-src 'nonce-".into(), "'".into()]), true));

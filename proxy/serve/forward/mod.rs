@@ -2,7 +2,7 @@
 //! made in `request`, what it answers is read in `response`, upgraded connections live on in `tunnel`.
 
 mod relay;
-mod request;
+pub(crate) mod request;
 mod response;
 mod tunnel;
 

@@ -178,11 +178,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+    use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned};
 
     fn policy() -> ResponsePolicy {
-        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER] };
-        ResponsePolicy::merge(&GlobalHeaders { preset: HeaderPreset::Spa, rules, csp: None }, &HeaderRules::default())
+        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER], places: Vec::new() };
+        ResponsePolicy::merge(
+            &GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules, csp: None },
+            &HeaderRules::default(),
+        )
     }
 
     fn read(bytes: &[u8]) -> Result<UpstreamHead, &'static str> {
