@@ -1,6 +1,8 @@
 //! The same requests to nginx and to Transom. Every difference in status, fields and body is listed with its reason; one that is not listed fails the
 //! test, and so does one that is listed and gone.
 
+mod cases;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -159,7 +161,7 @@ fn transom_answers_as_nginx_does_but_where_it_means_not_to() {
     let nginx = Nginx::start(&site);
     let edge = Edge::start_with(site, |_| {});
     let mut wrong = Vec::new();
-    for case in CASES {
+    for case in cases::CASES {
         let request = case.request.replace('\n', "\r\n");
         let theirs = ask(&edge.site.join("nginx.sock"), request.as_bytes());
         let ours = ask(&edge.site.join("transom.sock"), request.as_bytes());
@@ -176,5 +178,3 @@ fn transom_answers_as_nginx_does_but_where_it_means_not_to() {
     drop(nginx);
     assert!(wrong.is_empty(), "nginx and Transom differ:\n{}", wrong.join("\n"));
 }
-
-include!("parity/cases.rs");

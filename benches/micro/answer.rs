@@ -4,7 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use divan::{Bencher, black_box};
-use transom::assets::{Assets, CodedSources, Delivery, Fields, Found, Options, Storage, reply};
+use transom::assets::{Assets, CodedSources, Delivery, Fields, Found, Options, PageOptions, Storage, reply};
 use transom::config::Selection;
 use transom::http::request::RequestHead;
 
@@ -25,6 +25,10 @@ fn assets() -> Assets {
     let options = Options {
         index: &[],
         spa: None,
+        environment: None,
+        pages: PageOptions::default(),
+        errors: &[],
+        listing: false,
         decorate: &keep,
         memory_file_bytes_max: 1 << 20,
         storage,
@@ -38,7 +42,7 @@ fn assets() -> Assets {
 fn status(assets: &Assets, path: &[u8], head: &RequestHead) -> u16 {
     match assets.find(path, head) {
         Found::Asset(asset) => reply(asset, head).status.as_u16(),
-        Found::Fallback(_) | Found::Directory | Found::Missing => 404,
+        Found::Fallback(_) | Found::Listing(_) | Found::Directory | Found::Missing => 404,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use divan::{Bencher, black_box};
 use http::header::{self, HeaderName, HeaderValue};
-use transom::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+use transom::config::{GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned};
 use transom::plan::ResponsePolicy;
 
 /// Ten fields that an application sends.
@@ -30,15 +30,18 @@ fn preset(name: &str) -> ResponsePolicy {
         "spa" => HeaderPreset::Spa,
         _ => HeaderPreset::Strict,
     };
-    ResponsePolicy::merge(&GlobalHeaders { preset, rules: HeaderRules::default() }, &HeaderRules::default())
+    ResponsePolicy::merge(
+        &GlobalHeaders { preset: Spanned::new(preset, Span::default()), rules: HeaderRules::default(), csp: None },
+        &HeaderRules::default(),
+    )
 }
 
 /// `rules` fields that are set, the last of which an upstream sends too.
 fn policy(rules: usize) -> ResponsePolicy {
     let name = |rule: usize| if rule + 1 == rules { "x-powered-by".to_owned() } else { format!("x-operator-{rule}") };
     let set = (0..rules).map(|rule| (name(rule).parse::<HeaderName>().expect("a name"), HeaderValue::from_static("value"))).collect();
-    let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() };
-    ResponsePolicy::merge(&global, &HeaderRules { set, remove: Vec::new() })
+    let global = GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules: HeaderRules::default(), csp: None };
+    ResponsePolicy::merge(&global, &HeaderRules { set, remove: Vec::new(), places: Vec::new() })
 }
 
 /// Asking for each of an upstream's ten fields whether it stays: what a proxied response pays for the operator's rules, by their number.

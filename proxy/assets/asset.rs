@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::coded::CodedForms;
 use super::content::Content;
+use super::nonce::NoncedPage;
+use super::page::Page;
 use super::policy::Policy;
 use super::variant::Variant;
 use crate::http::encoding::Coding;
@@ -21,12 +23,33 @@ pub struct Asset {
     pub(super) coded: Option<Box<CodedForms>>,
     /// The fields of a 412 and of a 416; shared by all assets that vary alike.
     pub(super) refused: Arc<FieldBlock>,
+    pub(super) page: Page,
 }
 
 impl Asset {
     /// The path of the file in its root, beginning with a slash: what was served, whatever was asked.
     pub fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// The field lines of a 103 before its 200, if it is a page that has any.
+    pub fn hints(&self) -> Option<&[u8]> {
+        self.page.hints.as_deref()
+    }
+
+    /// The page that takes the nonce of each response, if it is one: that is then the answer, whatever the request prefers.
+    pub fn nonced(&self) -> Option<&NoncedPage> {
+        self.page.nonced.as_ref()
+    }
+
+    /// The codings that it can be sent in now.
+    pub fn codings(&self) -> impl Iterator<Item = Coding> {
+        self.coded.iter().flat_map(|coded| coded.codings())
+    }
+
+    /// `true` when coded forms of it may become ready later.
+    pub fn awaits_codings(&self) -> bool {
+        self.coded.is_some()
     }
 
     /// The representation that `Accept-Encoding` asks for. When it forbids them all, the file as it is (RFC 9110 §12.5.3 lets
@@ -59,6 +82,8 @@ impl Asset {
             identity: self.identity.detached(),
             coded: self.coded.as_ref().map(|coded| Box::new(coded.detached())),
             refused: Arc::clone(&self.refused),
+            // Nothing that is kept is a page.
+            page: Page::default(),
         })
     }
 

@@ -45,6 +45,11 @@ impl CodedForms {
         self.get(chosen)
     }
 
+    /// The codings of those that are ready, in the order in which they are preferred.
+    pub(super) fn codings(&self) -> impl Iterator<Item = Coding> {
+        ORDER.into_iter().filter(|&coding| self.get(coding).is_some())
+    }
+
     /// Those that are ready.
     pub(super) fn all(&self) -> impl Iterator<Item = &Variant> {
         ORDER.into_iter().filter_map(|coding| self.get(coding))

@@ -36,6 +36,19 @@ impl Content {
         }
     }
 
+    /// Its bytes, if they are not on disk.
+    pub(super) fn in_memory(&self) -> Option<Bytes> {
+        match self {
+            Self::Memory(bytes) => Some(bytes.clone()),
+            Self::Stored(stored) if stored.is_on_disk() => None,
+            Self::Stored(stored) => stored.copy(0, stored.length()).or_else(|| {
+                let mut bytes = vec![0; usize::try_from(stored.length()).ok()?];
+                stored.read_exact_at(&mut bytes, 0).ok()?;
+                Some(bytes.into())
+            }),
+        }
+    }
+
     /// How many bytes of it are in memory of any kind.
     pub(super) fn memory_bytes(&self) -> u64 {
         match self {

@@ -10,9 +10,12 @@ use super::asset::Asset;
 use super::background::{self, Background, Job, Unverified};
 use super::coded::CodedForms;
 use super::content::{Content, ReadFile};
-use super::lookup::Lookup;
+use super::error_pages::ErrorPages;
+use super::listing::{Contents, Listing};
+use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
+use super::page::Page;
 use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
@@ -23,7 +26,8 @@ use super::siblings;
 use super::spa::Spa;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
-use super::{Assets, Options};
+use super::{Assets, Options, environment};
+use crate::config::ErrorPage;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -53,17 +57,19 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         indexes: HashMap::new(),
         verified_bytes: 0,
         jobs: Vec::new(),
+        contents: options.listing.then(Contents::new),
         summary: Summary { warnings, ..Summary::default() },
     };
-    let mut spa = None;
+    loading.environment();
+    let mut pages = (None, ErrorPages::default());
     for (index, ((root, files), reads)) in roots.iter().zip(&walked).zip(reads).enumerate() {
         let assets = loading.root(files, reads)?;
         if index == 0 {
-            spa = page(root, &assets, options.spa)?;
+            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options.errors)?);
         }
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
-    let (assets, mut summary) = loading.finish(spa);
+    let (assets, mut summary) = loading.finish(pages);
     (summary.memory_bytes, summary.open_files) = reader.usage();
     Ok((assets, summary))
 }
@@ -108,6 +114,8 @@ struct Loading<'a> {
     verified_bytes: u64,
     /// What is left to do when the folder is served.
     jobs: Vec<Job>,
+    /// What is in every folder, when that is to be listed.
+    contents: Option<Contents>,
     summary: Summary,
 }
 
@@ -124,7 +132,9 @@ impl<'a> Loading<'a> {
         (self.files, self.reads) = (files, reads);
         let mut assets = Vec::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
-            if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
+            if self.is_environment(&file.key) {
+                self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::Environment });
+            } else if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
                 assets.push(self.file(index, file)?);
             }
         }
@@ -143,6 +153,24 @@ impl<'a> Loading<'a> {
         self.reads.get_mut(index).and_then(Option::take).unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
     }
 
+    /// `true` for the path of the script that is made of the environment.
+    fn is_environment(&self, key: &[u8]) -> bool {
+        self.options.environment.is_some_and(|environment| environment.file.value.as_bytes() == key)
+    }
+
+    /// Makes that script. A file of its name is what developers put in its place, and is not served.
+    fn environment(&mut self) {
+        let Some(environment) = self.options.environment else { return };
+        let key = environment.file.value.as_bytes();
+        let script = environment::file(environment);
+        if let Some(contents) = &mut self.contents {
+            contents.note(key, script.content.length(), None);
+        }
+        let asset = self.asset(key, script, Siblings::default());
+        self.summary.files += 1;
+        self.lookup.insert(key, || Place::File(Arc::clone(&asset)));
+    }
+
     /// `true` when the file is a coded form of another one and has no name of its own.
     fn is_sibling(&self, key: &[u8]) -> bool {
         let base = siblings::base_of(key).filter(|_| self.options.coded.siblings);
@@ -159,7 +187,14 @@ impl<'a> Loading<'a> {
                 self.summary.disk_bytes += read.content.length();
             }
         }
+        if let Some(contents) = &mut self.contents {
+            contents.note(&file.key, read.content.length(), read.modified.and_then(|modified| last_modified(modified, self.options.now)));
+        }
         let asset = self.asset(&file.key, read, siblings);
+        let is_page = || MediaType::chosen(&file.key, &self.options.selection.mime).is_html();
+        if self.options.pages.nonce && asset.identity.content.is_on_disk() && is_page() {
+            self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::PageWithoutNonce });
+        }
         self.note_index(&file.key, &asset);
         Ok(asset)
     }
@@ -197,8 +232,9 @@ impl<'a> Loading<'a> {
     fn asset(&mut self, key: &[u8], read: ReadFile, siblings: Siblings) -> Arc<Asset> {
         let selection = self.options.selection;
         let media_type = MediaType::chosen(key, &selection.mime);
+        // Like a page, it says what the site is at this moment.
+        let policy = if self.is_environment(key) { Policy::Page } else { Policy::of(key, media_type, selection) };
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
-        let policy = Policy::of(key, media_type, selection);
         let compresses = self.options.coded.compress && media_type.is_compressible() && background::takes(read.content.length());
         let is_alone = siblings.verified.is_empty() && siblings.unverified.is_empty() && !compresses;
         let common = Common {
@@ -208,18 +244,24 @@ impl<'a> Loading<'a> {
             vary: if is_alone { Vary::No } else { Vary::ByEncoding },
             options: self.options,
         };
+        let page = Page::new(media_type, &read.content, &common);
+        // It is another one each time.
+        let is_nonced = page.nonced.is_some();
         let [alone, varied] = &self.refused;
         let asset = Arc::new(Asset {
             key: key.into(),
             policy,
             identity: Variant::new(read, &common),
-            coded: (!is_alone).then(Box::<CodedForms>::default),
+            coded: (!is_alone && !is_nonced).then(Box::<CodedForms>::default),
             refused: Arc::clone(if is_alone { alone } else { varied }),
+            page,
         });
         for (coding, read) in siblings.verified {
             asset.put(coding, read.content, read.hash);
         }
-        self.jobs.extend(Job::new(&asset, siblings.unverified, compresses));
+        if !is_nonced {
+            self.jobs.extend(Job::new(&asset, siblings.unverified, compresses));
+        }
         asset
     }
 
@@ -234,10 +276,33 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn finish(self, spa: Option<Spa>) -> (Assets, Summary) {
+    /// Answers folders that no index file stands for with what is in them.
+    fn list_folders(&mut self) {
+        for (key, folder) in self.contents.take().into_iter().flat_map(Contents::into_folders) {
+            let with_slash = [&key, &b"/"[..]].concat();
+            if self.lookup.find(&with_slash).is_some() {
+                continue;
+            }
+            let made = |text: String| ReadFile {
+                hash: xxhash_rust::xxh3::xxh3_128(text.as_bytes()),
+                content: Content::Memory(text.into()),
+                is_utf8: true,
+                modified: None,
+            };
+            // The names say the types and the cache policy, and are no files: nothing is found under them.
+            let page = self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Siblings::default());
+            let json = self.asset(&[&with_slash, &b"(list).json"[..]].concat(), made(folder.json()), Siblings::default());
+            let listing = Arc::new(Listing { page, json });
+            self.lookup.insert(&with_slash, || Place::Listing(Arc::clone(&listing)));
+            self.lookup.insert(&key, || Place::Folder);
+        }
+    }
+
+    fn finish(mut self, (spa, error_pages): (Option<Spa>, ErrorPages)) -> (Assets, Summary) {
+        self.list_folders();
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa, background: Background::new(self.jobs) }, summary)
+        (Assets { lookup: self.lookup, spa, error_pages, background: Background::new(self.jobs) }, summary)
     }
 }
 
@@ -248,6 +313,13 @@ fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<
         Some(page) => Ok(Some(Spa::new(Arc::clone(page)))),
         None => Err(LoadError { path: root.path().join(spa), problem: LoadProblem::NoSpaFile }),
     }
+}
+
+/// The pages for errors, which are the first root's too; found among its files, since `try` may give them no path.
+fn error_pages(root: &Root, assets: &[Arc<Asset>], errors: &[ErrorPage]) -> Result<ErrorPages, LoadError> {
+    let file = |path: &[u8]| assets.iter().find(|asset| asset.key() == path).cloned();
+    ErrorPages::new(errors, file)
+        .map_err(|page| LoadError { path: root.path().join(&page.file.value), problem: LoadProblem::NoErrorPage(page.file.span) })
 }
 
 /// The seconds of `Last-Modified`; `None` for a time that says nothing.

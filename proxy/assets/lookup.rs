@@ -7,13 +7,16 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::asset::Asset;
+use super::listing::Listing;
 
 /// What stands at a path.
 #[derive(Debug)]
 pub(super) enum Place {
     /// A file, or the index file of a folder (whose path ends in a slash).
     File(Arc<Asset>),
-    /// A folder with an index file, without its slash.
+    /// The list of a folder without an index file (whose path ends in a slash).
+    Listing(Arc<Listing>),
+    /// A folder with an index file or a list, without its slash.
     Folder,
 }
 
@@ -32,7 +35,7 @@ impl Lookup {
     pub(super) fn file(&self, path: &[u8]) -> Option<&Asset> {
         match self.places.get(path)? {
             Place::File(asset) => Some(asset),
-            Place::Folder => None,
+            Place::Listing(_) | Place::Folder => None,
         }
     }
 
@@ -40,7 +43,7 @@ impl Lookup {
     pub(super) fn files(&self) -> impl Iterator<Item = (&[u8], &Arc<Asset>)> {
         self.places.iter().filter_map(|(path, place)| match place {
             Place::File(asset) if **path == *asset.key => Some((&**path, asset)),
-            Place::File(_) | Place::Folder => None,
+            Place::File(_) | Place::Listing(_) | Place::Folder => None,
         })
     }
 

@@ -20,13 +20,19 @@ mod coder;
 mod compressible;
 mod content;
 mod content_reader;
+mod environment;
+mod error_pages;
 mod fingerprint;
+mod hints;
 mod kept;
+mod listing;
 mod load;
 mod lookup;
 mod media_type;
 mod multipart;
+mod nonce;
 mod order;
+mod page;
 mod parallel;
 mod policy;
 mod precompress;
@@ -49,12 +55,14 @@ mod walk;
 use std::path::Path;
 use std::time::SystemTime;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 pub use self::asset::Asset;
 pub use self::changes::Changes;
 pub use self::kept::Kept;
 pub use self::multipart::{Part, PartData, Parts};
+pub use self::nonce::NoncedPage;
+pub use self::page::PageOptions;
 pub use self::precompress::{Made, PlannedSibling, planned_siblings};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
@@ -65,9 +73,10 @@ pub use self::walk::FILES_MAX;
 
 use self::background::Background;
 use self::content::Content;
+use self::error_pages::ErrorPages;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
-use crate::config::Selection;
+use crate::config::{ErrorPage, PublicEnvironment, Selection};
 use crate::http::request::RequestHead;
 
 /// The fields of a response, in the order in which they are sent.
@@ -80,6 +89,14 @@ pub struct Options<'a> {
     pub index: &'a [String],
     /// The file, relative to the root, that answers navigations to paths that no file has.
     pub spa: Option<&'a str>,
+    /// Variables that a script of the folder has.
+    pub environment: Option<&'a PublicEnvironment>,
+    /// What is made of pages.
+    pub pages: PageOptions,
+    /// The files, relative to the root, that answer in the place of errors.
+    pub errors: &'a [ErrorPage],
+    /// Whether folders without an index file are answered with a list of what is in them.
+    pub listing: bool,
     /// Merges the route's policy for response headers into the fields of a response. Called at load, never per request.
     pub decorate: &'a dyn Fn(Fields) -> Fields,
     /// Files with more bytes than this stay on disk.
@@ -109,6 +126,7 @@ pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
     background: Background,
+    error_pages: ErrorPages,
 }
 
 /// What a path names.
@@ -118,7 +136,9 @@ pub enum Found<'a> {
     Asset(&'a Asset),
     /// No file, but a navigation: the page of the application.
     Fallback(&'a Asset),
-    /// A folder with an index file that was asked without its slash: redirect to the path with one.
+    /// No index file, but the list of what is in the folder, in the form that `Accept` asks for.
+    Listing(&'a Asset),
+    /// A folder with an index file or a list that was asked without its slash: redirect to the path with one.
     Directory,
     /// Nothing: 404, not to be stored.
     Missing,
@@ -130,7 +150,7 @@ impl Assets {
     /// # Errors
     ///
     /// [`LoadError`] when the root is no folder, when something in it cannot be read, when it has more files than
-    /// [`FILES_MAX`], or when the file of [`Options::spa`] is not there.
+    /// [`FILES_MAX`], or when a file of [`Options::spa`] or [`Options::errors`] is not there.
     pub fn load(root: &Path, options: &Options<'_>) -> Result<(Self, Summary), LoadError> {
         load::load(root, options)
     }
@@ -150,6 +170,7 @@ impl Assets {
     pub fn find<'a>(&'a self, path: &[u8], head: &RequestHead) -> Found<'a> {
         match self.lookup.find(path) {
             Some(Place::File(asset)) => Found::Asset(asset),
+            Some(Place::Listing(listing)) => Found::Listing(listing.select(head)),
             Some(Place::Folder) => Found::Directory,
             None => match &self.spa {
                 Some(spa) if spa::is_navigation(path, head) => Found::Fallback(spa.page()),
@@ -168,12 +189,25 @@ impl Assets {
         let page = match (&self.spa, self.lookup.find(b"/")) {
             (Some(spa), _) => spa.page(),
             (None, Some(Place::File(page))) => page,
-            (None, Some(Place::Folder) | None) => return Vec::new(),
+            (None, Some(Place::Listing(_) | Place::Folder) | None) => return Vec::new(),
         };
         match &page.identity.content {
             Content::Memory(html) => references::of(html),
             // A page of that size was not made by a bundler.
             Content::Stored(_) => Vec::new(),
         }
+    }
+
+    /// Why a request for `path`, which no file has, does not get the page of the application; `None` when it does.
+    pub fn no_fallback(&self, path: &[u8], head: &RequestHead) -> Option<&'static str> {
+        match &self.spa {
+            Some(_) => spa::obstacle(path, head),
+            None => Some("the route has no `spa`"),
+        }
+    }
+
+    /// The file that answers in the place of an error with this status.
+    pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
+        self.error_pages.find(status)
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::walk::FILES_MAX;
+use crate::config::Span;
 
 /// What a load took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +49,10 @@ pub enum WarningReason {
     NotAFile,
     /// A control character in the name: no request can ask for it.
     UnaskableName,
+    /// It has the name of the script that is made of the environment.
+    Environment,
+    /// A page that is too large to be kept in memory, where nonces are put into pages.
+    PageWithoutNonce,
     /// A coded sibling without a byte.
     CodedEmpty,
     /// A coded sibling that cannot be read.
@@ -78,7 +83,11 @@ pub enum WarningReason {
 
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} is not served: ", self.path.display())?;
+        let path = self.path.display();
+        if self.reason == WarningReason::PageWithoutNonce {
+            return write!(out, "{path} stays on disk, so a `{{nonce}}` in it is not replaced; make it smaller");
+        }
+        write!(out, "{path} is not served: ")?;
         match &self.reason {
             WarningReason::LinkLeavesRoot => out.write_str("a symbolic link that leaves the root"),
             WarningReason::LinkDenied => out.write_str("a symbolic link, and `symlinks` is \"deny\""),
@@ -89,6 +98,8 @@ impl fmt::Display for Warning {
             WarningReason::LinkLoops => out.write_str("a symbolic link to a folder that it lies in"),
             WarningReason::NotAFile => out.write_str("neither a file nor a folder"),
             WarningReason::UnaskableName => out.write_str("its name has a control character, which no request may have"),
+            WarningReason::Environment => out.write_str("`env` of the route makes the script of this name"),
+            WarningReason::PageWithoutNonce => Ok(()),
             WarningReason::CodedEmpty => out.write_str("empty, so it cannot be a coded form of its base file"),
             WarningReason::CodedUnreadable(error) => write!(out, "cannot be read ({error}); its base file is served without it"),
             WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),
@@ -132,9 +143,19 @@ pub enum LoadProblem {
     TooManyFiles,
     /// The page of the application is not in the folder.
     NoSpaFile,
+    /// An error page is not in the folder; where that was named.
+    NoErrorPage(Span),
 }
 
 impl LoadError {
+    /// Where the config names what is missing, when that is not the root itself.
+    pub fn span(&self) -> Option<Span> {
+        match self.problem {
+            LoadProblem::NoErrorPage(span) => Some(span),
+            LoadProblem::Unreadable(_) | LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile => None,
+        }
+    }
+
     pub(super) fn unreadable(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Self { path: path.into(), problem: LoadProblem::Unreadable(error) }
     }
@@ -150,6 +171,7 @@ impl fmt::Display for LoadError {
                 write!(out, "{path} has more than {FILES_MAX} files and folders; is it the folder of a built site?")
             }
             LoadProblem::NoSpaFile => write!(out, "{path}, which is to answer navigations, is not there"),
+            LoadProblem::NoErrorPage(_) => write!(out, "{path}, which is to answer errors, is not there"),
         }
     }
 }
@@ -158,7 +180,7 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
             LoadProblem::Unreadable(error) => Some(error),
-            LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile => None,
+            LoadProblem::NotAFolder | LoadProblem::TooManyFiles | LoadProblem::NoSpaFile | LoadProblem::NoErrorPage(_) => None,
         }
     }
 }

@@ -27,15 +27,28 @@ impl Spa {
 
 /// `true` when a GET or HEAD for a path without a file is a person going to a place in the application: it asks for HTML by
 /// name or says that it navigates, and the last segment has no extension.
+pub(super) fn is_navigation(path: &[u8], head: &RequestHead) -> bool {
+    obstacle(path, head).is_none()
+}
+
+/// Why a request is no navigation; `None` when it is one.
 ///
 /// Hidden paths are never places of an application: scanners ask for `/.env` with a browser's `Accept`. Nor is anything below
 /// `/.well-known` (RFC 8615): clients find out there what a site supports, and a page would be a false yes.
-pub(super) fn is_navigation(path: &[u8], head: &RequestHead) -> bool {
-    matches!(head.method(), Method::Get | Method::Head)
-        && !path::has_extension(path)
-        && !path::is_hidden(path)
-        && !path::is_below(path, b"/.well-known")
-        && asks_for_a_page(head)
+pub(super) fn obstacle(path: &[u8], head: &RequestHead) -> Option<&'static str> {
+    if !matches!(head.method(), Method::Get | Method::Head) {
+        Some("the method is neither GET nor HEAD")
+    } else if path::has_extension(path) {
+        Some("its last segment has a dot, so a file is asked for")
+    } else if path::is_hidden(path) {
+        Some("a segment begins with a dot")
+    } else if path::is_below(path, b"/.well-known") {
+        Some("/.well-known says what a site supports")
+    } else if !asks_for_a_page(head) {
+        Some("nobody navigates: `Accept` does not name text/html, and `Sec-Fetch-Mode` is not navigate")
+    } else {
+        None
+    }
 }
 
 fn asks_for_a_page(head: &RequestHead) -> bool {

@@ -3,13 +3,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to a person")]
 
 mod compress;
+mod explain;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, Parser, Subcommand};
 
+use self::explain::ExplainArguments;
 use crate::config::Environment;
 use crate::run::{self, Fatal};
 
@@ -34,6 +37,8 @@ enum Command {
     Check(FileArgument),
     /// Make the .br, .zst and .gz files beside the files of a built site, from which it is then served.
     Compress(compress::Arguments),
+    /// Say what a request would get, and which line of the config says so. Nothing is started.
+    Explain(ExplainArguments),
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +63,13 @@ pub fn main() -> ExitCode {
         Some(Command::Run(file)) => serve(&file, started),
         Some(Command::Check(file)) => check(&file),
         Some(Command::Compress(arguments)) => compress::run(&arguments),
+        Some(Command::Explain(arguments)) => match arguments.question() {
+            Ok(question) => explain(&arguments.file, &question),
+            Err(mistake) => {
+                eprintln!("error: {mistake}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,6 +90,16 @@ fn check(file: &FileArgument) -> Result<(), Fatal> {
         eprintln!("warning: {warning}");
     }
     println!("{} is good ({} files)", file.config.display(), report.files);
+    Ok(())
+}
+
+fn explain(file: &FileArgument, question: &run::Question) -> Result<(), Fatal> {
+    let explained = run::explain(run::load(&file.config, &environment())?, question, SystemTime::now())?;
+    for warning in &explained.warnings {
+        eprintln!("warning: {warning}");
+    }
+    // Whoever closed the pipe (`| head`) has read enough.
+    let _ = std::io::stdout().write_all(explained.text.as_bytes());
     Ok(())
 }
 

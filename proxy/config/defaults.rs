@@ -110,6 +110,15 @@ pub const SYMLINKS: Symlinks = Symlinks::Inside;
 /// `route.html_cache`: stored, but asked for again each time, so that a deploy is seen at once.
 pub const HTML_CACHE: &str = "no-cache";
 
+/// `route.early_hints`: a file is in memory, so its 200 comes with the 103 and hints gain little; and what stands between may not know a 103.
+pub const EARLY_HINTS: bool = false;
+
+/// `env.file`: what most who do this by hand call it.
+pub const ENV_FILE: &str = "/env.js";
+
+/// `env.global`: as `ENV_FILE`.
+pub const ENV_GLOBAL: &str = "__ENV__";
+
 /// `redirect.status`, also of `redirect = "…"`: as `https_redirect`.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Selection, Spanned};
+use super::{ErrorPage, PublicEnvironment, Selection, Spanned};
 
 /// The folder of a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,14 @@ pub struct Folder {
     pub keep_previous: Duration,
     /// Which files, under which paths, and what is said of them.
     pub selection: Selection,
+    /// `early_hints`: navigations get a 103 with the scripts and styles that the page begins with.
+    pub early_hints: bool,
+    /// `env`: settings of the environment, as a script.
+    pub env: Option<PublicEnvironment>,
+    /// `errors`: the files that answer in the place of Transom's own error pages.
+    pub errors: Vec<ErrorPage>,
+    /// `listing`: a folder without an index file is answered with a list of what is in it.
+    pub listing: bool,
 }
 
 impl Folder {

@@ -5,23 +5,29 @@
 
 mod coded_files;
 mod compression;
+mod csp;
 pub mod defaults;
 mod diagnostic;
+mod error_page;
 mod file_pattern;
 mod folder;
 #[cfg(test)]
 mod golden;
 mod model;
+mod public_environment;
 mod selection;
 mod source;
 mod toml;
 
 pub use coded_files::CodedFiles;
 pub use compression::{Compression, CompressionLevel};
+pub use csp::{ContentSecurityPolicy, PolicyText};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use error_page::{ErrorPage, Statuses};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;
+pub use public_environment::PublicEnvironment;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;

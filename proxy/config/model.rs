@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{CodedFiles, Compression, Folder, Span, Spanned};
+use super::{CodedFiles, Compression, ContentSecurityPolicy, Folder, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -115,9 +115,11 @@ pub struct Timeouts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GlobalHeaders {
     /// `preset`.
-    pub preset: HeaderPreset,
+    pub preset: Spanned<HeaderPreset>,
     /// `set` and `remove`.
     pub rules: HeaderRules,
+    /// `csp`.
+    pub csp: Option<ContentSecurityPolicy>,
 }
 
 /// `headers.preset`.
@@ -138,6 +140,8 @@ pub struct HeaderRules {
     pub set: Vec<(HeaderName, HeaderValue)>,
     /// Names that go.
     pub remove: Vec<HeaderName>,
+    /// Where each of them was written.
+    pub places: Vec<(HeaderName, Span)>,
 }
 
 /// `[upstream.NAME]`.

@@ -1,29 +1,72 @@
-//! The `Accept` header (RFC 9110 §12.5.1), as far as the SPA rule needs it.
+//! The `Accept` header (RFC 9110 §12.5.1), as far as pages need it.
 //!
-//! It answers one question and chooses nothing: Transom does not negotiate types.
+//! It answers questions about one value and chooses nothing: who has a page and JSON to give asks which of them is wanted.
 
 use super::list;
-use super::weight;
+use super::weight::{self, Weight};
 
 /// `true` when the value names `text/html` or `application/xhtml+xml` itself (not by `*/*`) with a weight above zero:
 /// a browser that navigates does, a script that fetches does not.
 pub fn names_html(value: &[u8]) -> bool {
-    list::split_unquoted(value, b',').any(is_wanted_html)
+    members(value).any(|(media_type, weight)| is_html(media_type) && weight > 0)
 }
 
-/// One member: `text/html;level=1;q=0.5`. A malformed weight makes the member malformed, which names nothing.
-fn is_wanted_html(member: &[u8]) -> bool {
-    let type_end = memchr::memchr(b';', member).unwrap_or(member.len());
-    let (media_type, parameters) = member.split_at_checked(type_end).unwrap_or((member, b""));
-    let media_type = list::trim(media_type);
-    // Types are case-insensitive (§8.3.1).
-    if !media_type.eq_ignore_ascii_case(b"text/html") && !media_type.eq_ignore_ascii_case(b"application/xhtml+xml") {
-        return false;
+/// `true` when a page may be sent: HTML is named, or a range (`text/*`, `*/*`) stands for it, with a weight above zero. The more specific member
+/// counts. A value without a member says nothing, and takes everything.
+pub fn takes_html(value: &[u8]) -> bool {
+    let (mut named, mut text, mut any) = (None, None, None);
+    let mut is_empty = true;
+    for (media_type, weight) in members(value) {
+        is_empty = false;
+        let best = if is_html(media_type) {
+            &mut named
+        } else if media_type.eq_ignore_ascii_case(b"text/*") {
+            &mut text
+        } else if media_type == b"*/*" {
+            &mut any
+        } else {
+            continue;
+        };
+        *best = (*best).max(Some(weight));
     }
-    match list::split_unquoted(parameters, b';').find_map(weight::parameter) {
-        Some(weight) => weight.is_some_and(|weight| weight > 0),
-        None => true,
+    is_empty || named.or(text).or(any).is_some_and(|weight| weight > 0)
+}
+
+/// `true` when JSON is named (`application/json`, `application/problem+json`) and wanted more than HTML is by its name. Ranges say nothing here:
+/// a script that asks for `application/json, */*` wants JSON, a browser that asks for `*/*` does not.
+pub fn prefers_json(value: &[u8]) -> bool {
+    let (mut json, mut html) = (0, 0);
+    for (media_type, weight) in members(value) {
+        if is_html(media_type) {
+            html = html.max(weight);
+        } else if is_json(media_type) {
+            json = json.max(weight);
+        }
     }
+    json > html
+}
+
+/// Types and their weights. A malformed weight makes the member malformed, which names nothing.
+fn members(value: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
+    list::split_unquoted(value, b',').filter_map(|member| {
+        // `text/html;level=1;q=0.5`
+        let type_end = memchr::memchr(b';', member).unwrap_or(member.len());
+        let (media_type, parameters) = member.split_at_checked(type_end).unwrap_or((member, b""));
+        let weight = list::split_unquoted(parameters, b';').find_map(weight::parameter).unwrap_or(Some(weight::FULL))?;
+        Some((list::trim(media_type), weight))
+    })
+}
+
+/// Types are case-insensitive (§8.3.1).
+fn is_html(media_type: &[u8]) -> bool {
+    media_type.eq_ignore_ascii_case(b"text/html") || media_type.eq_ignore_ascii_case(b"application/xhtml+xml")
+}
+
+fn is_json(media_type: &[u8]) -> bool {
+    [&b"/json"[..], b"+json"].iter().any(|end| {
+        let at = media_type.len().checked_sub(end.len());
+        at.and_then(|at| media_type.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +117,28 @@ mod tests {
     }
 
     #[test]
+    fn a_page_may_be_sent_unless_the_value_excludes_it() {
+        for value in ["", " , ", "*/*", "text/*", "text/html;q=0.1", "application/json, */*;q=0.1", "image/avif,image/*,*/*;q=0.8"] {
+            assert!(takes_html(value.as_bytes()), "{value:?}");
+        }
+        for value in ["application/json", "image/*", "text/html;q=0, */*", "text/*;q=0, */*", "*/*;q=0", "text/plain, text/css"] {
+            assert!(!takes_html(value.as_bytes()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_preferred_where_it_is_named_and_html_is_not_named_as_highly() {
+        for value in
+            ["application/json", "application/json, text/plain, */*", "application/problem+JSON", "text/html;q=0.5, application/json"]
+        {
+            assert!(prefers_json(value.as_bytes()), "{value:?}");
+        }
+        for value in ["", "*/*", "application/*", "text/html, application/json", "application/json;q=0", "application/jsonp", "json"] {
+            assert!(!prefers_json(value.as_bytes()), "{value:?}");
+        }
+    }
+
+    #[test]
     fn a_megabyte_of_members_is_read() {
         let value = b"text/html;q=0,".repeat(1 << 16);
         assert!(!names_html(&value));
@@ -84,6 +149,8 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(value: Vec<u8>) {
             names_html(&value);
+            takes_html(&value);
+            prop_assert!(!prefers_json(&value) || memchr::memmem::find(&value.to_ascii_lowercase(), b"json").is_some());
         }
 
         #[test]

@@ -1,7 +1,7 @@
 //! Config → plan: every reference between tables is resolved, every mistake between them is told.
 
 use super::headers::{RequestRules, ResponsePolicy};
-use super::{Action, Plan, PlannedProcess, Route, Router, Upstream, listeners};
+use super::{Action, Plan, PlannedProcess, Route, RouteOrigin, Router, Upstream, listeners};
 use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, ProxyTarget, Ready, Span, Spanned, defaults};
 use crate::units::{ServerAddress, ServerUrl};
 
@@ -25,6 +25,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         action: Action::NotFound,
         response: ResponsePolicy::merge(&config.headers, &HeaderRules::default()),
         request: RequestRules::default(),
+        origin: None,
     });
     let processes = config.processes.iter().map(|process| compile_process(process, &upstreams, &mut diagnostics)).collect();
     if !diagnostics.is_empty() {
@@ -84,6 +85,7 @@ fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstrea
         action,
         response: ResponsePolicy::merge(&config.headers, &route.response_headers),
         request: RequestRules::new(&route.request_headers),
+        origin: Some(RouteOrigin { patterns: route.patterns.clone(), action: route.action.span }),
     }
 }
 

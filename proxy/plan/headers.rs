@@ -4,7 +4,7 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+use crate::config::{ContentSecurityPolicy, GlobalHeaders, HeaderPreset, HeaderRules, PolicyText, Span, Spanned};
 use crate::http::fields::FieldBlock;
 
 /// What is changed on every response of a route.
@@ -18,6 +18,28 @@ pub struct ResponsePolicy {
     pub remove: Vec<HeaderName>,
     /// `true` when HSTS goes out on TLS connections with a public name.
     pub hsts: bool,
+    /// A field with a nonce, set where the response does not have the name: an application that sends its own policy has its own nonces in its pages.
+    pub nonced: Option<NoncedField>,
+    /// Where what is set or removed was written, to explain it.
+    pub places: Vec<(HeaderName, Span)>,
+    /// The preset that the defaults are from, to explain them.
+    pub preset: Option<Spanned<HeaderPreset>>,
+}
+
+/// A field whose value has the nonce of the response in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoncedField {
+    /// Its name.
+    pub name: HeaderName,
+    /// What stands between the nonces.
+    parts: Vec<Vec<u8>>,
+}
+
+impl NoncedField {
+    /// The value with this nonce.
+    pub fn value(&self, nonce: &[u8]) -> Vec<u8> {
+        self.parts.join(nonce)
+    }
 }
 
 /// What is changed on requests on their way to an upstream.
@@ -27,12 +49,23 @@ pub struct RequestRules {
     pub set: Vec<(HeaderName, HeaderValue)>,
     /// Taken away.
     pub remove: Vec<HeaderName>,
+    /// Where what is set or removed was written, to explain it.
+    pub places: Vec<(HeaderName, Span)>,
 }
 
 impl ResponsePolicy {
     /// Merges the preset, the global rules and a route's rules.
     pub fn merge(global: &GlobalHeaders, route: &HeaderRules) -> Self {
-        let mut policy = Self { defaults: preset_fields(global.preset), hsts: global.preset != HeaderPreset::None, ..Self::default() };
+        let preset = global.preset.value;
+        let mut policy = Self {
+            defaults: preset_fields(preset),
+            hsts: preset != HeaderPreset::None,
+            preset: Some(global.preset.clone()),
+            ..Self::default()
+        };
+        if let Some(csp) = &global.csp {
+            policy.take_csp(csp);
+        }
         policy.apply(&global.rules);
         policy.apply(route);
         if policy.mentions(&header::STRICT_TRANSPORT_SECURITY) {
@@ -40,6 +73,18 @@ impl ResponsePolicy {
             policy.hsts = false;
         }
         policy
+    }
+
+    /// Takes the place of the preset's policy.
+    fn take_csp(&mut self, csp: &ContentSecurityPolicy) {
+        let name = csp.header_name();
+        self.forget(&name);
+        match &csp.policy {
+            PolicyText::Fixed(value) => self.defaults.push((name, value.clone())),
+            PolicyText::Nonced(parts) => {
+                self.nonced = Some(NoncedField { name, parts: parts.iter().map(|part| part.as_bytes().to_vec()).collect() });
+            }
+        }
     }
 
     fn apply(&mut self, rules: &HeaderRules) {
@@ -51,12 +96,15 @@ impl ResponsePolicy {
             self.forget(name);
             self.set.push((name.clone(), value.clone()));
         }
+        self.places.extend(rules.places.iter().cloned());
     }
 
     fn forget(&mut self, name: &HeaderName) {
         self.defaults.retain(|(known, _)| known != name);
         self.set.retain(|(known, _)| known != name);
         self.remove.retain(|known| known != name);
+        self.nonced.take_if(|field| field.name == *name);
+        self.places.retain(|(known, _)| known != name);
     }
 
     /// `true` when a field of this name is replaced or removed, whatever the response says.
@@ -90,7 +138,7 @@ impl ResponsePolicy {
 impl RequestRules {
     /// Takes a route's rules for requests.
     pub fn new(rules: &HeaderRules) -> Self {
-        Self { set: rules.set.clone(), remove: rules.remove.clone() }
+        Self { set: rules.set.clone(), remove: rules.remove.clone(), places: rules.places.clone() }
     }
 
     /// `true` when a field of this name is replaced or removed.
@@ -133,7 +181,17 @@ mod tests {
         HeaderRules {
             set: set.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect(),
             remove: remove.iter().map(|n| HeaderName::from_static(n)).collect(),
+            places: set
+                .iter()
+                .map(|(n, _)| n)
+                .chain(remove)
+                .map(|n| (HeaderName::from_static(n), Span { start: n.len(), end: 99 }))
+                .collect(),
         }
+    }
+
+    fn spa() -> Spanned<HeaderPreset> {
+        Spanned::new(HeaderPreset::Spa, Span::default())
     }
 
     fn value<'a>(fields: &'a [(HeaderName, HeaderValue)], name: &str) -> Option<&'a str> {
@@ -142,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_header_of_a_route_replaces_that_name_and_drops_no_other() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]) };
+        let global = GlobalHeaders { preset: spa(), rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]), csp: None };
         let fields = ResponsePolicy::merge(&global, &rules(&[("x-a", "2")], &[])).decorate(Vec::new());
         assert_eq!(value(&fields, "x-a"), Some("2"));
         assert_eq!(value(&fields, "x-team"), Some("edge"));
@@ -151,8 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn the_place_of_a_header_is_that_of_the_rule_that_won() {
+        let mut global = GlobalHeaders { preset: spa(), rules: rules(&[("x-team", "edge"), ("x-a", "1")], &[]), csp: None };
+        global.rules.places.iter_mut().for_each(|(_, span)| span.end = 1);
+        let policy = ResponsePolicy::merge(&global, &rules(&[("x-a", "2")], &[]));
+        let ends: Vec<_> = policy.places.iter().map(|(name, span)| (name.as_str(), span.end)).collect();
+        assert_eq!(ends, [("x-team", 1), ("x-a", 99)]);
+    }
+
+    #[test]
     fn a_removed_header_is_gone_and_a_route_may_bring_it_back() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &["x-frame-options"]) };
+        let global = GlobalHeaders { preset: spa(), rules: rules(&[], &["x-frame-options"]), csp: None };
         assert_eq!(value(&ResponsePolicy::merge(&global, &rules(&[], &[])).decorate(Vec::new()), "x-frame-options"), None);
         let back = ResponsePolicy::merge(&global, &rules(&[("x-frame-options", "DENY")], &[])).decorate(Vec::new());
         assert_eq!(value(&back, "x-frame-options"), Some("DENY"));
@@ -160,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_response_that_has_a_preset_name_keeps_its_own_value_and_a_set_one_replaces_it() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("x-a", "edge")], &[]) };
+        let global = GlobalHeaders { preset: spa(), rules: rules(&[("x-a", "edge")], &[]), csp: None };
         let own = vec![
             (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (HeaderName::from_static("x-a"), HeaderValue::from_static("app")),
@@ -172,9 +239,9 @@ mod tests {
 
     #[test]
     fn an_operator_who_sets_hsts_by_hand_turns_ours_off() {
-        let global = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[("strict-transport-security", "max-age=60")], &[]) };
+        let global = GlobalHeaders { preset: spa(), rules: rules(&[("strict-transport-security", "max-age=60")], &[]), csp: None };
         assert!(!ResponsePolicy::merge(&global, &rules(&[], &[])).hsts);
-        let silent = GlobalHeaders { preset: HeaderPreset::Spa, rules: rules(&[], &[]) };
+        let silent = GlobalHeaders { preset: spa(), rules: rules(&[], &[]), csp: None };
         assert!(ResponsePolicy::merge(&silent, &rules(&[], &[])).hsts);
     }
 }

@@ -13,11 +13,13 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 pub use compile::compile;
-pub use headers::{RequestRules, ResponsePolicy};
+pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
-use crate::config::{AccessLog, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, Process, Span, Timeouts, Tls};
+use crate::config::{
+    AccessLog, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span, Spanned, Timeouts, Tls,
+};
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -68,6 +70,17 @@ pub struct Route {
     pub response: ResponsePolicy,
     /// What is changed on requests that are forwarded.
     pub request: RequestRules,
+    /// Where it was written, to explain it; `None` for the route of last resort.
+    pub origin: Option<RouteOrigin>,
+}
+
+/// Where a route was written.
+#[derive(Debug, Clone)]
+pub struct RouteOrigin {
+    /// What it matches.
+    pub patterns: Vec<Spanned<PathPattern>>,
+    /// The value of its action.
+    pub action: Span,
 }
 
 /// What a route does.

@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use super::client::Client;
 use super::http1::body::{BodyError, Piece};
+use super::nonce::Nonce;
 use crate::assets;
 use crate::http::fields::FieldBlock;
 use crate::http::request::RequestHead;
@@ -80,6 +81,10 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) close: bool,
     /// What `lines` have already.
     pub(crate) present: Present,
+    /// The nonce that the content has in it.
+    pub(crate) nonce: Option<Nonce>,
+    /// The field lines of a 103 that goes before it.
+    pub(crate) hints: Option<&'a [u8]>,
 }
 
 /// Fields that an upstream may have set, and that are not set again.
@@ -89,18 +94,20 @@ pub(crate) struct Present {
     pub(crate) date: bool,
     /// `Strict-Transport-Security`.
     pub(crate) hsts: bool,
+    /// The field of the policy that has a nonce.
+    pub(crate) nonced: bool,
 }
 
 impl<'a> ResponseHead<'a> {
     /// A head with these constant fields and no others.
     pub(crate) fn new(status: StatusCode, block: Option<&'a FieldBlock>, length: ContentLength) -> Self {
-        Self { status, block, lines: Vec::new(), length, close: false, present: Present::default() }
+        Self { status, block, lines: Vec::new(), length, close: false, present: Present::default(), nonce: None, hints: None }
     }
 
-    /// The same with these constant fields, which may live elsewhere.
+    /// The same with these constant fields, which may live elsewhere; without its hints, which live with them.
     pub(crate) fn with_block<'b>(self, block: Option<&'b FieldBlock>) -> ResponseHead<'b> {
-        let Self { status, block: _, lines, length, close, present } = self;
-        ResponseHead { status, block, lines, length, close, present }
+        let Self { status, block: _, lines, length, close, present, nonce, hints: _ } = self;
+        ResponseHead { status, block, lines, length, close, present, nonce, hints: None }
     }
 
     /// A head with the constant fields of a block, but with this `Content-Type`.

@@ -6,6 +6,7 @@ use super::client::Client;
 use super::clock::Clock;
 use super::exchange::ResponseHead;
 use super::live::Live;
+use super::nonce::{Nonce, Nonces};
 use crate::http::host;
 use crate::http::request::RequestHead;
 use crate::plan::ResponsePolicy;
@@ -13,7 +14,7 @@ use crate::plan::ResponsePolicy;
 /// One year, as the preload lists ask; without subdomains and without preload, which an operator cannot take back.
 const HSTS: &[u8] = b"max-age=31536000";
 
-/// Puts `Date` and, on TLS connections with a public name, HSTS on a response.
+/// Puts `Date`, the policy with a nonce and, on TLS connections with a public name, HSTS on a response.
 pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, context: &FinishContext<'_>) {
     if !head.present.date {
         head.push("date", &context.clock.http_date());
@@ -28,6 +29,17 @@ pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, conte
     {
         head.push("strict-transport-security", HSTS);
     }
+    put_nonced(head, policy, context.nonces);
+}
+
+/// Puts on the policy that has a nonce. Without one (the system has no randomness) it lets no script run that needs it.
+fn put_nonced(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, nonces: &Nonces) {
+    if let Some(field) = &policy.nonced
+        && !head.present.nonced
+    {
+        let nonce = head.nonce.or_else(|| nonces.fresh());
+        head.push(field.name.as_str(), &field.value(nonce.as_ref().map_or(b"", Nonce::as_bytes)));
+    }
 }
 
 /// What [`finish`] looks at.
@@ -37,6 +49,7 @@ pub(crate) struct FinishContext<'a> {
     pub(crate) draining: &'a CancellationToken,
     pub(crate) request: &'a RequestHead,
     pub(crate) clock: &'a Clock,
+    pub(crate) nonces: &'a Nonces,
 }
 
 fn has_public_host(request: &RequestHead) -> bool {

@@ -7,15 +7,18 @@ use http::StatusCode;
 
 use super::client::Client;
 use super::compress::Form;
+use super::early_hints;
+use super::error_page::{self, ErrorPage};
 use super::exchange::{BodyLength, ContentLength, Exchange, RequestBody, Responder, ResponseHead};
 use super::file;
 use super::finish::{FinishContext, finish};
 use super::forward::{self, Tunnel};
 use super::live::{Live, LiveAction, LiveRoute};
+use super::nonce::Nonce;
 use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
-use crate::assets::{self, Body, Found};
+use crate::assets::{self, Asset, Body, Found, NoncedPage};
 use crate::http::path;
 use crate::http::request::{Known, Method, RequestHead};
 
@@ -25,9 +28,11 @@ pub(crate) const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 const FILE_METHODS: &str = "GET, HEAD";
 
 /// What is to be done.
-enum Decision<'a> {
+pub(crate) enum Decision<'a> {
     /// Answer ourselves.
     Reply(&'a LiveRoute, ResponseHead<'a>, Body),
+    /// Answer with a page that takes a nonce.
+    Page(&'a LiveRoute, &'a Asset, &'a NoncedPage),
     /// Say no.
     Refuse(&'a LiveRoute, Refusal),
     /// Send on, by the route with this index.
@@ -45,8 +50,19 @@ pub(crate) struct Handled {
     pub(crate) tunnel: Option<Tunnel>,
 }
 
-/// Decides what happens to a request.
-fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
+/// Decides what happens to a request whose body says to be this long.
+pub(crate) fn decide<'a>(live: &'a Live, client: &Client, head: &RequestHead, body: BodyLength) -> Decision<'a> {
+    let limit = live.plan().limits.body.0;
+    match body {
+        BodyLength::Known(length) if limit > 0 && length > limit => {
+            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
+            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
+        }
+        BodyLength::Known(_) | BodyLength::Empty | BodyLength::Unknown => decide_route(live, client, head),
+    }
+}
+
+fn decide_route<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Decision<'a> {
     if head.path() == b"*" {
         return Decision::Reply(
             live.fallback(),
@@ -93,6 +109,13 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     let found = if below.is_empty() { Found::Directory } else { assets.find(below, head) };
     match found {
         Found::Asset(asset) | Found::Fallback(asset) => file_reply(route, asset, head),
+        Found::Listing(asset) => {
+            let mut decision = file_reply(route, asset, head);
+            if let Decision::Reply(_, response, _) = &mut decision {
+                response.push("vary", b"Accept");
+            }
+            decision
+        }
         Found::Directory => {
             // As a refusal: a lifetime that the route sets is meant for its files.
             let mut response = ResponseHead::new(StatusCode::PERMANENT_REDIRECT, Some(&route.refusal_block), ContentLength::Known(0));
@@ -106,17 +129,35 @@ fn decide_file<'a>(route: &'a LiveRoute, assets: &'a assets::Assets, path: &[u8]
     }
 }
 
-fn file_reply<'a>(route: &'a LiveRoute, asset: &'a assets::Asset, head: &RequestHead) -> Decision<'a> {
+fn file_reply<'a>(route: &'a LiveRoute, asset: &'a Asset, head: &RequestHead) -> Decision<'a> {
+    if let Some(page) = asset.nonced() {
+        return Decision::Page(route, asset, page);
+    }
     let answer = assets::reply(asset, head);
     let length = if answer.status == StatusCode::NOT_MODIFIED { ContentLength::None } else { ContentLength::Known(answer.length) };
     let mut response = match &answer.parts_type {
         Some(parts_type) => ResponseHead::with_content_type(answer.status, answer.fields, parts_type.as_bytes(), length),
         None => ResponseHead::new(answer.status, Some(answer.fields), length),
     };
+    response.hints = asset.hints().filter(|_| answer.status == StatusCode::OK && early_hints::reach(head));
     if let Some(range) = &answer.content_range {
         response.push("content-range", range.as_bytes());
     }
     Decision::Reply(route, response, answer.body)
+}
+
+/// Why a page that takes a nonce is not sent.
+pub(crate) fn no_randomness() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no randomness for a nonce")
+}
+
+/// A page with the nonce of this response. Its preconditions are not looked at: it has no validators, and is another one each time.
+pub(crate) fn nonced<'a>(asset: &'a Asset, page: &'a NoncedPage, nonce: Nonce, head: &RequestHead) -> (ResponseHead<'a>, Body) {
+    let body = page.with(nonce.as_bytes());
+    let mut response = ResponseHead::new(StatusCode::OK, Some(page.fields()), ContentLength::Known(body.len() as u64));
+    response.nonce = Some(nonce);
+    response.hints = asset.hints().filter(|_| early_hints::reach(head));
+    (response, Body::Memory(body))
 }
 
 fn redirect_reply<'a>(route: &'a LiveRoute, status: StatusCode, location: &[u8]) -> Decision<'a> {
@@ -137,50 +178,58 @@ const fn path_cause(error: path::PathError) -> &'static str {
 /// Answers one request. What was sent is the responder's to tell.
 pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange<'_, B, R>, worker: &Rc<Worker>) -> Handled {
     let (live, frame) = worker.serving();
-    let limit = live.plan().limits.body.0;
-    let decision = match exchange.body.length() {
-        BodyLength::Known(length) if limit > 0 && length > limit => {
-            let cause = format!("a body of {length} bytes exceeds limits.body ({limit} bytes)");
-            Decision::Refuse(live.fallback(), Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, cause))
-        }
-        _ => decide(&live, exchange.client, exchange.head),
-    };
-    match decision {
-        Decision::Reply(route, mut head, body) => {
-            let body = match file::opened(body).await {
-                Ok(body) => body,
-                // A new load will put it right, and is on its way where one was asked for.
-                Err(error) => {
-                    let cause = format!("the file on disk cannot be sent: {error}");
-                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
-                }
-            };
-            head.close = ends_connection(exchange.body.length());
-            if head.lines.capacity() == 0 {
-                head.lines = worker.vectors.take();
-                head.lines.clear();
+    let (route, mut head, body) = match decide(&live, exchange.client, exchange.head, exchange.body.length()) {
+        Decision::Reply(route, head, body) => (route, head, body),
+        Decision::Page(route, asset, page) => match worker.nonces.fresh() {
+            Some(nonce) => {
+                let (head, body) = nonced(asset, page, nonce, exchange.head);
+                (route, head, body)
             }
-            finish(&mut head, &route.policy, &context(&live, exchange, worker));
-            let (result, lines) = if matches!(&body, Body::Stored { file, .. } if file.is_on_disk()) {
-                // A large file may take hours: it holds its own file, and no build is kept in memory for it.
-                let block = head.block.cloned();
-                let head = head.with_block(block.as_ref());
-                drop(live);
-                (exchange.responder.reply(&head, body).await, head.lines)
-            } else {
-                (exchange.responder.reply(&head, body).await, head.lines)
-            };
-            worker.vectors.give(lines);
-            Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
-        }
-        Decision::Refuse(route, refusal) => refuse(exchange, route, refusal, &live, worker).await,
+            None => {
+                return refuse(exchange, route, no_randomness(), &live, worker).await;
+            }
+        },
+        Decision::Refuse(route, refusal) => return refuse(exchange, route, refusal, &live, worker).await,
         // Boxed, so that an idle connection does not carry the room that forwarding needs.
         Decision::Forward(index) => {
             // A stream may last for days: no build is kept in memory for it.
             drop(live);
-            Box::pin(forward::forward(exchange, index, &frame, worker)).await
+            return Box::pin(forward::forward(exchange, index, &frame, worker)).await;
         }
+    };
+    let body = match file::opened(body).await {
+        Ok(body) => body,
+        // A new load will put it right, and is on its way where one was asked for.
+        Err(error) => {
+            let cause = format!("the file on disk cannot be sent: {error}");
+            return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
+        }
+    };
+    head.close = ends_connection(exchange.body.length());
+    if head.lines.capacity() == 0 {
+        head.lines = worker.vectors.take();
+        head.lines.clear();
     }
+    finish(&mut head, &route.policy, &context(&live, exchange, worker));
+    let (result, lines) = if matches!(&body, Body::Stored { file, .. } if file.is_on_disk()) {
+        // A large file may take hours: it holds its own file, and no build is kept in memory for it.
+        let block = head.block.cloned();
+        let head = head.with_block(block.as_ref());
+        drop(live);
+        (exchange.responder.reply(&head, body).await, head.lines)
+    } else {
+        (reply(&mut exchange.responder, &head, body).await, head.lines)
+    };
+    worker.vectors.give(lines);
+    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
+}
+
+/// Sends an answer of our own, behind its hints.
+async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> std::io::Result<()> {
+    if let Some(hints) = head.hints {
+        responder.interim(StatusCode::EARLY_HINTS, hints).await?;
+    }
+    responder.reply(head, body).await
 }
 
 /// Sends a refusal, unless a response has begun: that one is cut off instead.
@@ -194,13 +243,25 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
     if exchange.responder.has_begun() {
         exchange.responder.abort();
     } else {
-        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head);
+        let page = opened_page(route, refusal.status, exchange.head, worker).await;
+        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, page);
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.
         let _ = exchange.responder.reply(&head, body).await;
     }
     Handled { cause: Some(refusal.cause), ..Handled::default() }
+}
+
+/// The operator's page for a refusal, ready to be sent. Where what serves is known without its files, it is looked for in what serves now.
+async fn opened_page(route: &LiveRoute, status: StatusCode, request: &RequestHead, worker: &Worker) -> Option<ErrorPage> {
+    let page = {
+        let (serving, _) = worker.serving();
+        error_page::find(&serving, route, status, (request, &worker.nonces))
+    }?;
+    // A page that cannot be read now is as good as none.
+    let body = file::opened(page.body).await.ok()?;
+    Some(ErrorPage { body, ..page })
 }
 
 /// A long body that nobody will read is not waited for.
@@ -213,7 +274,14 @@ fn ends_connection(length: BodyLength) -> bool {
 }
 
 pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, worker: &'a Worker) -> FinishContext<'a> {
-    FinishContext { live, client: exchange.client, draining: &worker.draining, request: exchange.head, clock: &worker.clock }
+    FinishContext {
+        live,
+        client: exchange.client,
+        draining: &worker.draining,
+        request: exchange.head,
+        clock: &worker.clock,
+        nonces: &worker.nonces,
+    }
 }
 
 /// Why a response could not be written, for the log.

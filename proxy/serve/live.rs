@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::Target;
-use crate::assets::{self, Assets, Delivery, Fields, Kept, LoadError, Storage, Summary};
-use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder};
+use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary};
+use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -32,6 +32,8 @@ pub struct Live {
     servers: Arc<[Server]>,
     tls: Option<Acceptor>,
     https_port: Option<u16>,
+    /// Index of the route that answers `/`.
+    site: usize,
 }
 
 /// A route that can be served.
@@ -106,7 +108,8 @@ impl Live {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None }, report))
+        let site = plan.router.route(b"/").route;
+        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None, site }, report))
     }
 
     /// The roots that are served.
@@ -132,9 +135,7 @@ impl Live {
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        let policy = self.route(root.route).policy.clone();
-        let decorate = |fields| policy.decorate(fields);
-        load_folder(&root.folder, &decorate, (self.plan.coded_files, now, storage(&self.plan)))
+        load_folder(&root.folder, &self.route(root.route).policy, (self.plan.coded_files, now, storage(&self.plan)))
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -175,6 +176,7 @@ impl Live {
             servers: Arc::clone(&self.servers),
             tls: self.tls.clone(),
             https_port: self.https_port,
+            site: self.site,
         }
     }
 
@@ -212,10 +214,20 @@ impl Live {
         self.routes.get(index).map_or_else(|| self.fallback(), Arc::as_ref)
     }
 
+    /// The index of a route of this plan.
+    pub(crate) fn index_of(&self, route: &LiveRoute) -> Option<usize> {
+        self.routes.iter().position(|known| std::ptr::eq(known.as_ref(), route))
+    }
+
     /// The route of last resort, whose policy also dresses what is refused before it is routed.
     #[expect(clippy::expect_used, reason = "a plan is compiled with a last route, whatever the config says")]
     pub(crate) fn fallback(&self) -> &LiveRoute {
         self.routes.last().expect("a plan has a last route")
+    }
+
+    /// The route that answers `/`: what is not said elsewhere about the whole site, is said there.
+    pub(crate) fn site(&self) -> Option<&LiveRoute> {
+        self.routes.get(self.site).map(Arc::as_ref)
     }
 
     /// The server with this index.
@@ -280,13 +292,18 @@ fn storage(plan: &Plan) -> Storage {
 
 fn load_folder(
     folder: &Folder,
-    decorate: &dyn Fn(Fields) -> Fields,
+    policy: &ResponsePolicy,
     (coded, now, storage): (CodedFiles, SystemTime, Storage),
 ) -> Result<(Assets, Summary), LoadError> {
+    let decorate = |fields| policy.decorate(fields);
     let options = assets::Options {
         index: &folder.index,
         spa: folder.spa.as_ref().map(|spa| spa.value.as_str()),
-        decorate,
+        errors: &folder.errors,
+        listing: folder.listing,
+        environment: folder.env.as_ref(),
+        pages: PageOptions { early_hints: folder.early_hints, nonce: policy.nonced.is_some() },
+        decorate: &decorate,
         memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
         storage,
         now,
@@ -315,22 +332,21 @@ fn load_action(
             let body = Bytes::copy_from_slice(body.as_bytes());
             LiveAction::Respond { status: *status, content: Fixed::new(block, body, &plan.compression) }
         }
-        plan::Action::Root(folder) => {
-            let decorate = |fields| route.response.decorate(fields);
-            match load_folder(folder, &decorate, (plan.coded_files, now, *storage)) {
-                Ok((assets, summary)) => {
-                    storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
-                    storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
-                    report.files += summary.files;
-                    report.bytes += summary.memory_bytes + summary.disk_bytes;
-                    report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
-                    LiveAction::Assets(Arc::new(assets))
-                }
-                Err(error) => {
-                    diagnostics.push(Diagnostic::new(folder.root.span, error.to_string()).help("build the app, or correct the path"));
-                    return None;
-                }
+        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage)) {
+            Ok((assets, summary)) => {
+                storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
+                storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
+                report.files += summary.files;
+                report.bytes += summary.memory_bytes + summary.disk_bytes;
+                report.warnings.extend(folder.env.iter().flat_map(PublicEnvironment::warnings));
+                report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
+                LiveAction::Assets(Arc::new(assets))
             }
-        }
+            Err(error) => {
+                let span = error.span().unwrap_or(folder.root.span);
+                diagnostics.push(Diagnostic::new(span, error.to_string()).help("build the app, or correct the path"));
+                return None;
+            }
+        },
     })
 }

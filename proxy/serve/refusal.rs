@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use super::error_page::ErrorPage;
 use super::exchange::{ContentLength, ResponseHead};
 use crate::assets::Body;
 use crate::http::accept;
@@ -44,12 +45,24 @@ impl Refusal {
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed here") }
     }
 
-    /// The answer: a small page for a person who navigates, JSON for a program that asks for it, a line of text for the rest.
-    pub(crate) fn answer<'a>(&self, block: &'a FieldBlock, request: &RequestHead) -> (ResponseHead<'a>, Body) {
-        let form = Form::for_request(request);
-        let body = form.body(self.status);
-        let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(body.len() as u64));
-        head.push("content-type", form.content_type().as_bytes());
+    /// The answer: the operator's page where there is one, else a small page for a person who navigates, JSON for a program that asks for it, a line
+    /// of text for the rest.
+    pub(crate) fn answer<'a>(&self, block: &'a FieldBlock, request: &RequestHead, page: Option<ErrorPage>) -> (ResponseHead<'a>, Body) {
+        let (mut head, body) = match page {
+            Some(ErrorPage { fields, length, body, nonce, .. }) => {
+                let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(length));
+                fields.iter().for_each(|(name, value)| head.push(name.as_str(), value.as_bytes()));
+                head.nonce = nonce;
+                (head, body)
+            }
+            None => {
+                let form = Form::for_request(request);
+                let body = form.body(self.status);
+                let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(body.len() as u64));
+                head.push("content-type", form.content_type().as_bytes());
+                (head, Body::Memory(body.into()))
+            }
+        };
         // An error must not outlive its cause in any cache.
         head.push("cache-control", b"no-store");
         if let Some(allow) = self.allow {
@@ -62,7 +75,7 @@ impl Refusal {
             head.push("upgrade", b"HTTP/1.1");
         }
         head.close = self.close;
-        (head, Body::Memory(body.into()))
+        (head, body)
     }
 }
 

@@ -16,6 +16,7 @@ use super::exchange::Sent;
 use super::forward::UpstreamReport;
 use super::http1::buffers::Buffers;
 use super::http1::inbound::Inbound;
+use super::nonce::Nonces;
 use super::pool::Pool;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
@@ -30,6 +31,7 @@ pub(crate) struct Worker {
     pub(crate) connector: Connector,
     recorder: Option<Recorder>,
     pub(crate) clock: Clock,
+    pub(crate) nonces: Nonces,
     /// Cancelled when no new request is to be taken.
     pub(crate) draining: CancellationToken,
     /// Connections that are open.
@@ -61,6 +63,7 @@ impl Worker {
             connector,
             recorder,
             clock: Clock::new(),
+            nonces: Nonces::default(),
             draining,
             open: Cell::new(0),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),

@@ -3,6 +3,7 @@
 mod codings;
 mod finding;
 mod loading;
+mod pages;
 mod parts;
 mod replies;
 mod selecting;
@@ -52,6 +53,10 @@ fn options() -> Options<'static> {
     Options {
         index: index_names(),
         spa: None,
+        environment: None,
+        pages: PageOptions::default(),
+        errors: &[],
+        listing: false,
         decorate: &|fields| fields,
         memory_file_bytes_max: 1 << 20,
         storage: Storage { memory_bytes_max: 1 << 30, open_files_max: 16, delivery: Delivery::Both },

@@ -213,7 +213,7 @@ proptest! {
         let found = match assets.find(asked.as_bytes(), &get(&[])) {
             Found::Asset(asset) => Some(String::from_utf8(asset.key().to_vec()).unwrap()),
             Found::Directory => Some("redirect".into()),
-            Found::Fallback(_) | Found::Missing => None,
+            Found::Fallback(_) | Found::Listing(_) | Found::Missing => None,
         };
         prop_assert_eq!(found, expected, "{} by {:?} in {:?}", asked, order, there);
     }

@@ -2,14 +2,30 @@
 
 use ::toml::de::DeValue;
 
+use super::environment;
+use super::error_page;
 use super::item::Item;
 use super::selection;
 use crate::config::{Folder, Spanned, defaults};
 use crate::units::UnitError;
 
 /// The keys of a route that count only with `root`.
-pub(super) const OPTIONS: [&str; 10] =
-    ["index", "spa", "try", "hidden", "symlinks", "mime", "immutable", "html_cache", "watch", "keep_previous"];
+pub(super) const OPTIONS: [&str; 14] = [
+    "index",
+    "spa",
+    "try",
+    "hidden",
+    "symlinks",
+    "mime",
+    "immutable",
+    "html_cache",
+    "watch",
+    "keep_previous",
+    "early_hints",
+    "env",
+    "errors",
+    "listing",
+];
 
 /// Reads `root` and those of [`OPTIONS`] that the route has; `None` when the folder is wrong, which is then reported.
 pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
@@ -29,13 +45,18 @@ pub(super) fn read(item: &Item<'_>, options: &[Item<'_>]) -> Option<Folder> {
     });
     let watch = option("watch").and_then(Item::boolean).unwrap_or(defaults::WATCH);
     let keep_previous = option("keep_previous").and_then(Item::duration).unwrap_or(defaults::KEEP_PREVIOUS);
+    let early_hints = option("early_hints").and_then(Item::boolean).unwrap_or(defaults::EARLY_HINTS);
+    let env = option("env").and_then(environment::read);
+    let errors = option("errors").map(error_page::read).unwrap_or_default();
+    let listing = option("listing").and_then(Item::boolean).unwrap_or(false);
     let roots = item.list();
     if roots.is_empty() {
         item.reader.report(item.mistake("`root` is empty").help("name the folder of the built site: root = \"dist\""));
     }
     let (first, later) = roots.split_first()?;
     let (selection, page) = selection::read(later, options);
-    Some(Folder { root: first.path()?, index, spa: spa.or(page), selection, watch, keep_previous })
+    let spa = spa.or(page);
+    Some(Folder { root: first.path()?, index, spa, selection, watch, keep_previous, early_hints, env, errors, listing })
 }
 
 fn file_name(text: &str) -> Result<String, UnitError> {

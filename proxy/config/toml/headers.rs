@@ -5,9 +5,9 @@
 use http::{HeaderName, HeaderValue};
 
 use super::item::Item;
-use super::keys;
 use super::reader::Table;
-use crate::config::{Diagnostic, GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned, defaults};
+use super::{csp, keys};
+use crate::config::{ContentSecurityPolicy, Diagnostic, GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned, defaults};
 use crate::http::hop;
 
 /// Fields that the protocol writes beside those of one connection: framing (RFC 9112 §6) and `Date` (RFC 9110 §6.6.1). A config that could write them
@@ -17,10 +17,12 @@ const OWN_FIELDS: &[&str] = &["content-length", "date", "trailer"];
 /// Reads `[headers]`.
 pub(super) fn read_global(mut table: Table<'_>) -> GlobalHeaders {
     let presets = [("spa", HeaderPreset::Spa), ("strict", HeaderPreset::Strict), ("none", HeaderPreset::None)];
-    let preset = table.item("preset").and_then(|item| item.choice(&presets, &[])).unwrap_or(defaults::PRESET);
+    let preset = table.item("preset").and_then(|item| Some(Spanned::new(item.choice(&presets, &[])?, item.span)));
+    let preset = preset.unwrap_or(Spanned::new(defaults::PRESET, Span::default()));
     let rules = read_rules(&mut table);
+    let csp = csp::read(&mut table, &rules);
     table.finish();
-    GlobalHeaders { preset, rules }
+    GlobalHeaders { preset, rules, csp }
 }
 
 /// What `headers` of a route holds.
@@ -60,6 +62,7 @@ fn read_rules(table: &mut Table<'_>) -> HeaderRules {
         let Some(text) = item.text() else { continue };
         rules.remove.extend(new_name(&item, &text, &mut seen));
     }
+    rules.places = seen;
     rules
 }
 
@@ -101,10 +104,11 @@ pub(super) fn value(item: &Item<'_>, text: &str) -> Option<HeaderValue> {
         );
     }
     if let Some(variable) = placeholder(text) {
-        return report(
-            format!("this version does not put `{variable}` into headers yet"),
-            "write a fixed value; a variable of the environment is written ${NAME}",
-        );
+        let help = match variable {
+            ContentSecurityPolicy::PLACEHOLDER => "write the policy in [headers.csp], with nonce = true",
+            _ => "write a fixed value; a variable of the environment is written ${NAME}",
+        };
+        return report(format!("this version does not put `{variable}` into headers yet"), help);
     }
     // Other bytes are allowed by RFC 9110 §5.5 and read differently by every receiver.
     match HeaderValue::from_str(text) {

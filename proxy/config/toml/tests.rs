@@ -55,6 +55,11 @@ preset = "strict"
 set = { "Permissions-Policy" = "camera=()", "X-Gone" = "" }
 remove = ["Server", "X-Powered-By"]
 
+[headers.csp]
+policy = "script-src 'nonce-{nonce}'"
+nonce = true
+report_only = true
+
 [upstream.api]
 to = ["unix:/run/app/api.sock"]
 wait = "0s"
@@ -105,6 +110,8 @@ index = ["index.html", "index.htm"]
 spa = "app.html"
 watch = false
 keep_previous = "10m"
+early_hints = true
+env = { file = "/config/env.js", global = "ENV", keys = ["API_*"] }
 
 [[route]]
 path = "/docs"
@@ -146,7 +153,10 @@ fn an_empty_file_is_a_config_of_defaults() {
     assert_eq!(config.coded_files, defaults::CODED_FILES);
     assert_eq!(config.limits.body, ByteSize(16 << 20));
     assert_eq!(config.compression, defaults::compression());
-    assert_eq!(config.headers, GlobalHeaders { preset: HeaderPreset::Spa, rules: HeaderRules::default() });
+    assert_eq!(
+        config.headers,
+        GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules: HeaderRules::default(), csp: None }
+    );
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
     assert!(config.tls.is_none() && config.routes.is_empty() && config.upstreams.is_empty() && config.processes.is_empty());
 }
@@ -220,8 +230,10 @@ fn every_key_of_the_tables_is_read() {
             skip: ["text/csv", "image/*"].into_iter().filter_map(MediaRange::parse).collect(),
         }
     );
-    assert_eq!(config.headers.preset, HeaderPreset::Strict);
+    assert_eq!(config.headers.preset.value, HeaderPreset::Strict);
     assert_eq!(config.headers.rules.remove.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-gone", "server", "x-powered-by"]);
+    let csp = config.headers.csp.as_ref().unwrap();
+    assert_eq!((&csp.policy, csp.report_only), (&PolicyText::Nonced(vec!["script-src 'nonce-".into(), "'".into()]), true));
     assert_eq!(config.upstreams.iter().map(|upstream| upstream.name.value.as_str()).collect::<Vec<_>>(), ["api", "web"]);
     assert_eq!((config.upstreams[0].wait, config.upstreams[1].wait), (Duration::ZERO, defaults::WAIT));
     assert_eq!(config.processes[0].env, [("NODE_ENV".into(), "production".into()), ("EMPTY".into(), String::new())]);
@@ -252,6 +264,10 @@ fn routes_keep_the_order_of_the_file_and_what_each_does() {
     assert_eq!(statuses, [308, 302, 200]);
     let Action::Root(Folder { spa: Some(spa), watch, keep_previous, .. }) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
     assert_eq!((spa.value.as_str(), *watch, *keep_previous), ("app.html", false, Duration::from_secs(600)));
+    let Action::Root(folder) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
+    let env = folder.env.as_ref().unwrap();
+    assert_eq!((folder.early_hints, env.file.value.as_str(), env.global.as_str()), (true, "/config/env.js", "ENV"));
+    assert_eq!(env.values.keys().collect::<Vec<_>>(), ["API_KEY", "API_PORT"]);
 }
 
 #[test]
@@ -382,7 +398,7 @@ proptest! {
     #[test]
     fn any_line_under_any_table_is_answered_without_a_panic(
         table in "\\[(server|tls|limits|timeouts|headers|log|upstream\\.a|process\\.a|upstream|\\[route\\])\\]",
-        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|try|hidden|symlinks|mime|immutable|html_cache|redirect|respond|headers|access|level)",
+        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|try|hidden|symlinks|mime|immutable|html_cache|redirect|respond|headers|access|level|csp|policy|nonce|early_hints|keys|global)",
         value in "(\"[ -~é]{0,8}\"|-?[0-9]{1,20}|true|\\[\\]|\\{\\}|\\[1, \"\"\\]|\\{ to = 1, status = \"\" \\}|1979-05-27|1e3|0xff)",
     ) {
         if let Err(mistakes) = read_text(&format!("{table}\n{key} = {value}\n")) {

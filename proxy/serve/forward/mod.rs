@@ -3,7 +3,7 @@
 
 mod compressed;
 mod relay;
-mod request;
+pub(crate) mod request;
 mod response;
 mod tunnel;
 

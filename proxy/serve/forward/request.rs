@@ -13,20 +13,20 @@ use crate::serve::exchange::{BodyLength, push_line};
 use crate::serve::refusal::Refusal;
 
 /// What the head depends on beside the client's.
-pub(super) struct Context<'a> {
-    pub(super) client: &'a Client,
-    pub(super) strip: &'a str,
-    pub(super) rules: &'a RequestRules,
-    pub(super) length: BodyLength,
+pub(crate) struct Context<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) strip: &'a str,
+    pub(crate) rules: &'a RequestRules,
+    pub(crate) length: BodyLength,
     /// The client wants another protocol, and may have it.
-    pub(super) upgrade: bool,
+    pub(crate) upgrade: bool,
 }
 
 /// Writes the head into `out`.
 ///
 /// # Errors
 /// When `strip` cannot be taken off the bytes that were sent.
-pub(super) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_>) -> Result<(), Refusal> {
+pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_>) -> Result<(), Refusal> {
     out.clear();
     out.extend_from_slice(head.method_token());
     out.push(b' ');
@@ -241,6 +241,7 @@ mod tests {
         let rules = RequestRules {
             set: vec![(http::HeaderName::from_static("x-forwarded-proto"), http::HeaderValue::from_static("https"))],
             remove: vec![http::HeaderName::from_static("forwarded"), http::HeaderName::from_static("host")],
+            places: Vec::new(),
         };
         let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Http };
         let context = Context { client: &client, strip: "", rules: &rules, length: BodyLength::Empty, upgrade: false };

@@ -135,6 +135,7 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         self.present.date |= name.eq_ignore_ascii_case(b"date");
+        self.present.nonced |= self.policy.nonced.as_ref().is_some_and(|field| field.name.as_str().as_bytes().eq_ignore_ascii_case(name));
         self.present.hsts |= name.eq_ignore_ascii_case(b"strict-transport-security");
         if let Some(index) = self.policy.defaults.iter().position(|(known, _)| known.as_str().as_bytes().eq_ignore_ascii_case(name)) {
             self.defaults_present |= 1 << index.min(31);
@@ -184,11 +185,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules};
+    use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned};
 
     fn policy() -> ResponsePolicy {
-        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER] };
-        ResponsePolicy::merge(&GlobalHeaders { preset: HeaderPreset::Spa, rules }, &HeaderRules::default())
+        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER], places: Vec::new() };
+        ResponsePolicy::merge(
+            &GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules, csp: None },
+            &HeaderRules::default(),
+        )
     }
 
     fn read(bytes: &[u8]) -> Result<UpstreamHead, &'static str> {

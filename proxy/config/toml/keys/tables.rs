@@ -150,10 +150,16 @@ pub(in super::super) const HEADERS: Keys = Keys {
         key("preset", "\"spa\""),
         key("set", "{ \"X-Frame-Options\" = \"DENY\" }"),
         key("remove", "[\"Server\"]"),
+        key("csp", "{ policy = \"default-src 'self'\" }"),
         later("hsts", "set it yourself: set = { \"Strict-Transport-Security\" = \"max-age=31536000\" }"),
-        later("csp", "set it yourself: set = { \"Content-Security-Policy\" = \"default-src 'self'\" }"),
     ],
     near: &[("add", "set"), ("add_header", "set"), ("delete", "remove")],
+};
+
+pub(in super::super) const CSP: Keys = Keys {
+    title: "[headers.csp]",
+    keys: &[key("policy", "\"default-src 'self'\""), key("nonce", "true"), key("report_only", "true")],
+    near: &[("value", "policy"), ("nonces", "nonce")],
 };
 
 pub(in super::super) const UPSTREAM: Keys = Keys {
@@ -219,6 +225,10 @@ pub(in super::super) const ROUTE: Keys = Keys {
         key("mime", "{ \".webmanifest\" = \"application/manifest+json\" }"),
         key("immutable", "[\"/assets/*\", \"*.[hash].*\"]"),
         key("html_cache", "\"no-cache\""),
+        key("early_hints", "true"),
+        key("env", "{ file = \"/env.js\", keys = [\"PUBLIC_*\"] }"),
+        key("errors", "{ 404 = \"/404.html\", 5xx = \"/50x.html\" }"),
+        key("listing", "true"),
         key("redirect", "\"/new\""),
         key("respond", "{ status = 200, body = \"ok\\n\" }"),
         key("headers", "{ response = { set = { \"Cache-Control\" = \"no-store\" } } }"),
@@ -230,11 +240,7 @@ pub(in super::super) const ROUTE: Keys = Keys {
         later("cache", "responses of upstreams are not kept"),
         later("allow", "every address is served"),
         later("auth", "ask for credentials in the API"),
-        later("early_hints", "no 103 is sent"),
-        later("env", "put run-time settings in a file of the root"),
-        later("listing", "folders are not listed"),
         later("etag", "ETags are made from the content"),
-        later("errors", "error pages are Transom's own"),
         later("compression", "`[compression]` counts for every route; `Cache-Control: no-transform` in a response turns it off"),
     ],
     near: &[
@@ -249,6 +255,8 @@ pub(in super::super) const ROUTE: Keys = Keys {
         ("keep", "keep_previous"),
         ("reload", "watch"),
         ("alias", "root"),
+        ("error_page", "errors"),
+        ("autoindex", "listing"),
         ("static", "root"),
         ("header", "headers"),
         ("add_header", "headers"),
@@ -269,6 +277,12 @@ pub(in super::super) const HEADER_RULES: Keys = Keys {
     title: "headers.response of [[route]]",
     keys: &[key("set", "{ \"Cache-Control\" = \"no-store\" }"), key("remove", "[\"Server\"]")],
     near: &[("add", "set"), ("delete", "remove")],
+};
+
+pub(in super::super) const ENV: Keys = Keys {
+    title: "env = { … }",
+    keys: &[key("file", "\"/env.js\""), key("global", "\"__ENV__\""), key("keys", "[\"PUBLIC_*\"]")],
+    near: &[("names", "keys"), ("allow", "keys"), ("vars", "keys"), ("path", "file"), ("variable", "global")],
 };
 
 pub(in super::super) const REDIRECT: Keys = Keys {
@@ -301,5 +315,21 @@ pub(in super::super) const ACCESS: Keys = Keys {
 };
 
 /// Where "belongs in" looks, in the order in which it names them.
-pub(in super::super) const TABLES: &[&Keys] =
-    &[&SERVER, &TLS, &LIMITS, &TIMEOUTS, &COMPRESSION, &HEADERS, &UPSTREAM, &PROCESS, &ROUTE, &REDIRECT, &RESPOND, &LOG, &ACCESS, &READY];
+pub(in super::super) const TABLES: &[&Keys] = &[
+    &SERVER,
+    &TLS,
+    &LIMITS,
+    &TIMEOUTS,
+    &COMPRESSION,
+    &HEADERS,
+    &CSP,
+    &UPSTREAM,
+    &PROCESS,
+    &ROUTE,
+    &ENV,
+    &REDIRECT,
+    &RESPOND,
+    &LOG,
+    &ACCESS,
+    &READY,
+];
