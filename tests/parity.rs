@@ -1,6 +1,8 @@
 //! The same requests to nginx and to Transom. Every difference in status, fields and body is listed with its reason; one that is not listed fails the
 //! test, and so does one that is listed and gone.
 
+mod cases;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use self::cases::CASES;
 use crate::support::{Edge, PATIENCE, Site, tools, wait_for};
 
 /// Differences of every response, with the reason.
@@ -176,5 +179,3 @@ fn transom_answers_as_nginx_does_but_where_it_means_not_to() {
     drop(nginx);
     assert!(wrong.is_empty(), "nginx and Transom differ:\n{}", wrong.join("\n"));
 }
-
-include!("parity/cases.rs");

@@ -1,5 +1,9 @@
+//! What both servers are asked, and where they are meant to differ.
+
+use super::Case;
+
 /// Grouped by what they ask.
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     Case { name: "the index", request: "GET / HTTP/1.1\nHost: localhost\nConnection: close\n\n", meant: &[] },
     Case { name: "HEAD of the index", request: "HEAD / HTTP/1.1\nHost: localhost\nConnection: close\n\n", meant: &[] },
     Case { name: "a file", request: "GET /robots.txt HTTP/1.1\nHost: localhost\nConnection: close\n\n", meant: &[] },

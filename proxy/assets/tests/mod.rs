@@ -1,5 +1,6 @@
 //! The promises of the assets layer, on real folders.
 
+mod extras;
 mod finding;
 mod loading;
 mod pages;
