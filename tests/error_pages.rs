@@ -170,3 +170,32 @@ fn a_page_too_large_for_memory_is_sent_whole_and_over_http2_as_over_http1() {
         assert_eq!(response.field("content-length"), Some(page.len().to_string().as_str()), "{method}");
     }
 }
+
+#[test]
+fn an_error_page_with_a_place_for_a_nonce_has_the_nonce_of_its_policy() {
+    let edge = Edge::start_with(
+        Site::new(
+            "//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[headers.csp]\npolicy = \"script-src 'nonce-{nonce}'\"\nnonce = true\n\
+             [[route]]\npath = \"/\"\nroot = \"site\"\nerrors = { 404 = \"/404.html\", 4xx = \"/404.html\" }\n\
+             //- /site/404.html\n<title>gone</title><script nonce=\"{nonce}\"></script>\n",
+        ),
+        |_| {},
+    );
+    let mut nonces = Vec::new();
+    // The second is refused before there is a request to route.
+    for request in [
+        "GET /gone.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nContent-Length: x\r\n\r\n",
+    ] {
+        let response = edge.request(request);
+        let policy = response.field("content-security-policy").expect("a policy").to_owned();
+        let nonce = policy.trim_start_matches("script-src 'nonce-").trim_end_matches('\'').to_owned();
+        assert!(nonce.len() == 32, "{policy}");
+        if response.status == 404 {
+            is_page(&response, 404, "gone");
+            assert!(response.text().contains(&format!("nonce=\"{nonce}\"")), "{}", response.text());
+        }
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1]);
+}

@@ -206,6 +206,7 @@ pub enum PathPattern {
 }
 
 /// What a route does.
+#[expect(clippy::large_enum_variant, reason = "one for each route of a config, looked at when it is loaded")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// `proxy`.

@@ -84,6 +84,7 @@ pub struct RouteOrigin {
 }
 
 /// What a route does.
+#[expect(clippy::large_enum_variant, reason = "one for each route of a plan, looked at when it is loaded")]
 #[derive(Debug)]
 pub enum Action {
     /// Send on to an upstream.

@@ -1,6 +1,7 @@
 //! The promises of the assets layer, on real folders.
 
 mod codings;
+mod extras;
 mod finding;
 mod loading;
 mod pages;

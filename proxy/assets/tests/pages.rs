@@ -3,7 +3,7 @@
 use ::http::StatusCode;
 
 use super::*;
-use crate::config::{Span, Spanned, Statuses};
+use crate::config::{Attempt, Span, Spanned, Statuses};
 
 fn error_page(statuses: Statuses, file: &str) -> ErrorPage {
     ErrorPage { statuses, file: Spanned::new(file.to_owned(), Span { start: 5, end: 9 }) }
@@ -48,6 +48,20 @@ fn an_error_page_that_is_not_there_ends_the_load_at_the_place_that_names_it() {
         assert_eq!(error.span(), Some(Span { start: 5, end: 9 }), "{error}");
         assert!(error.to_string().ends_with(&format!("{file}, which is to answer errors, is not there")), "{error}");
     }
+}
+
+#[test]
+fn an_error_page_is_a_file_of_the_first_root_even_where_try_gives_it_no_path() {
+    let (folder, later) = (site(&[("404.html", b"ours")]), site(&[("404.html", b"older"), ("50x.html", b"older")]));
+    let later_roots = vec![Spanned::new(later.path().to_owned(), Span::default())];
+    let selection = Selection { later_roots, order: vec![Attempt::Folder], ..Selection::default() };
+    let errors = [error_page(Statuses::ClientErrors, "404.html")];
+    let (assets, _) = Assets::load(folder.path(), &Options { errors: &errors, selection: &selection, ..options() }).unwrap();
+    let page = assets.error_page(StatusCode::NOT_FOUND).unwrap();
+    assert_eq!(body(&reply(page, &get(&[]))), b"ours");
+    is_missing(&assets, "/404.html");
+    let errors = [error_page(Statuses::ServerErrors, "50x.html")];
+    assert!(Assets::load(folder.path(), &Options { errors: &errors, selection: &selection, ..options() }).is_err());
 }
 
 #[test]
