@@ -1,5 +1,6 @@
 //! The operator's own error pages, and lists of folders: who gets them, and as what.
 
+use crate::coded_files::brotli;
 use crate::support::http2::{Http2, get, run};
 use crate::support::{Edge, Response, Site};
 
@@ -46,9 +47,13 @@ a
 const NAVIGATION: &str = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n";
 const CONDITIONS: &str = "If-None-Match: *\r\nRange: bytes=0-3\r\nIf-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n";
 
+fn coded_page(site: &Site) -> Vec<u8> {
+    brotli(&std::fs::read(site.join("site/404.html")).expect("the page"))
+}
+
 fn start() -> Edge {
     let site = Site::new(&SITE.replace("proxy = \"unix:nobody.sock\"", "proxy = \"nobody\""));
-    site.write("site/404.html.br", b"brotli, as far as anybody can tell");
+    site.write("site/404.html.br", &coded_page(&site));
     Edge::start_with(site, |_| {})
 }
 
@@ -85,7 +90,7 @@ fn an_error_page_comes_in_the_coding_that_the_client_takes_and_head_has_no_body(
     let edge = start();
     let coded = edge.get("/gone.js", "Accept-Encoding: br\r\n");
     assert_eq!((coded.status, coded.field("content-encoding")), (404, Some("br")));
-    assert_eq!(coded.body, b"brotli, as far as anybody can tell");
+    assert_eq!(coded.body, coded_page(&edge.site));
     let head = edge.request("HEAD /gone.js HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((head.status, head.body.len()), (404, 0));
     assert_eq!(head.field("content-length"), edge.get("/gone.js", "").field("content-length"));

@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use self::cases::CASES;
 use crate::support::{Edge, PATIENCE, Site, tools, wait_for};
 
 /// Differences of every response, with the reason.

@@ -17,7 +17,7 @@ fn environment() -> PublicEnvironment {
 #[test]
 fn the_script_of_the_environment_wins_over_every_root_and_whatever_try_says() {
     let first = site(&[("index.html", b"page"), ("env.js", b"stub")]);
-    let later = site(&[("env.js", b"older stub"), ("env.js.gz", &gzip(10)), ("env.js.html", b"x")]);
+    let later = site(&[("env.js", b"older stub"), ("env.js.gz", &coded_form(Coding::Gzip, b"older stub")), ("env.js.html", b"x")]);
     let later_roots = vec![Spanned::new(later.path().to_owned(), Span::default())];
     for order in [vec![Attempt::File, Attempt::Folder], vec![Attempt::Ending(".html".into()), Attempt::File]] {
         let (environment, selection) = (environment(), Selection { later_roots: later_roots.clone(), order, ..Selection::default() });

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -16,6 +16,7 @@ use super::body::Http2Body;
 use super::coalesce::{Coalesce, Flusher};
 use super::head;
 use super::respond::Http2Responder;
+use crate::config::Timeouts;
 use crate::http::request::{Known, Method};
 use crate::serve::client::Client;
 use crate::serve::connection::Transport;
@@ -36,8 +37,8 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// A head that is larger is not kept for the next request.
 const HEAD_BYTES_KEPT_MAX: u64 = 4 * 1024;
-/// Streams of one connection that are answered before other connections have a turn.
-const ANSWERS_PER_TURN_MAX: usize = 64;
+/// Streams of one connection that are taken in before other connections have a turn.
+const STREAMS_PER_TURN_MAX: usize = 64;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
@@ -64,39 +65,56 @@ fn header_list_bytes(worker: &Worker) -> u32 {
     u32::try_from(worker.frame().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
-/// Drives the connection. Everything that its streams send goes out here.
+/// Drives the connection until it ends. Everything that its streams send goes out here.
 async fn take_streams<S: Transport>(
-    mut connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
+    connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
     flusher: &Flusher<TlsStream<S>>,
     client: &Rc<Client>,
     worker: &Rc<Worker>,
 ) {
     let timeouts = worker.frame().plan().timeouts;
-    let open = Rc::new(Cell::new(0_usize));
     let mut idle = Deadline::default();
     idle.set(timeouts.header);
+    let open = Rc::new(Cell::new(0_usize));
+    let mut driver = Driver { connection, client, worker, timeouts, open, idle, closing: Closing::No, was_busy: false };
     let mut draining = pin!(worker.draining.cancelled());
-    let mut closing = Closing::No;
-    let mut was_busy = false;
-    let mut step = |cx: &mut Context<'_>| {
-        let mut answered = 0;
+    poll_fn(|cx| {
+        let ended = driver.poll(cx, draining.as_mut());
+        // What all streams had to say goes out at once. A client that does not take it is not waited for here: it is woken when it does.
+        match flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "HTTP/2 connection failed");
+                Poll::Ready(())
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => ended,
+        }
+    })
+    .await;
+}
+
+/// What drives a connection.
+struct Driver<'a, S> {
+    connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
+    client: &'a Rc<Client>,
+    worker: &'a Rc<Worker>,
+    timeouts: Timeouts,
+    /// Streams that are open.
+    open: Rc<Cell<usize>>,
+    idle: Deadline,
+    closing: Closing,
+    was_busy: bool,
+}
+
+impl<S: Transport> Driver<'_, S> {
+    /// Takes streams in, and ends the connection when it is time; ready once it has ended.
+    fn poll(&mut self, cx: &mut Context<'_>, mut draining: Pin<&mut impl Future>) -> Poll<()> {
+        let mut taken = 0;
         loop {
-            match connection.poll_accept(cx) {
-                // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
-                Poll::Ready(Some(Ok((_, mut respond)))) if open.get() >= STREAMS_MAX as usize => {
-                    respond.send_reset(Reason::REFUSED_STREAM);
-                    continue;
-                }
+            match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    was_busy = true;
-                    let stream = StreamGuard::new(&open);
-                    let mut answer = Box::pin(answer(request, respond, Rc::clone(client), Rc::clone(worker), stream));
-                    // Most answers are at hand: they are given here, and only those that have to wait for something get a task.
-                    if answer.as_mut().poll(cx).is_pending() {
-                        tokio::task::spawn_local(answer);
-                    }
-                    answered += 1;
-                    if answered < ANSWERS_PER_TURN_MAX {
+                    self.take(request, respond, cx);
+                    taken += 1;
+                    if taken < STREAMS_PER_TURN_MAX {
                         continue;
                     }
                     // Other connections have a turn too.
@@ -110,52 +128,56 @@ async fn take_streams<S: Transport>(
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            if closing == Closing::No && draining.as_mut().poll(cx).is_ready() {
-                closing = Closing::Gracefully;
-                was_busy = true;
-                connection.graceful_shutdown();
+            if self.closing == Closing::No && draining.as_mut().poll(cx).is_ready() {
+                self.closing = Closing::Gracefully;
+                self.was_busy = true;
+                self.connection.graceful_shutdown();
                 continue;
             }
-            if open.get() > 0 {
-                was_busy = true;
+            if self.open.get() > 0 {
+                self.was_busy = true;
                 return Poll::Pending;
             }
-            if was_busy {
-                was_busy = false;
+            if self.was_busy {
+                self.was_busy = false;
                 // A client that is asleep does not answer the PING of a graceful end: nothing is under way, so it is not waited for long.
-                idle.set(if closing == Closing::No { timeouts.keepalive } else { LINGER_DRAINING_MAX });
+                self.idle.set(if self.closing == Closing::No { self.timeouts.keepalive } else { LINGER_DRAINING_MAX });
             }
-            if idle.poll_passed(cx).is_pending() {
+            if self.idle.poll_passed(cx).is_pending() {
                 return Poll::Pending;
             }
-            match closing {
+            match self.closing {
                 // GOAWAY, and a while for the client to take it (RFC 9113 §6.8).
                 Closing::No => {
-                    closing = Closing::Gracefully;
-                    idle.set(timeouts.header);
-                    connection.graceful_shutdown();
+                    self.closing = Closing::Gracefully;
+                    self.idle.set(self.timeouts.header);
+                    self.connection.graceful_shutdown();
                 }
                 Closing::Gracefully => {
-                    closing = Closing::AtOnce;
-                    idle.set(LINGER_DRAINING_MAX);
-                    connection.abrupt_shutdown(Reason::NO_ERROR);
+                    self.closing = Closing::AtOnce;
+                    self.idle.set(LINGER_DRAINING_MAX);
+                    self.connection.abrupt_shutdown(Reason::NO_ERROR);
                 }
                 Closing::AtOnce => return Poll::Ready(()),
             }
         }
-    };
-    poll_fn(|cx| {
-        let ended = step(cx);
-        // What all streams had to say goes out at once. A client that does not take it is not waited for here: it is woken when it does.
-        match flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => {
-                tracing::debug!(%error, "HTTP/2 connection failed");
-                Poll::Ready(())
-            }
-            Poll::Ready(Ok(())) | Poll::Pending => ended,
+    }
+
+    /// Takes in one stream.
+    fn take(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, cx: &mut Context<'_>) {
+        // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
+        if self.open.get() >= STREAMS_MAX as usize {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
         }
-    })
-    .await;
+        self.was_busy = true;
+        let stream = StreamGuard::new(&self.open);
+        let mut answer = Box::pin(answer(request, respond, Rc::clone(self.client), Rc::clone(self.worker), stream));
+        // Most answers are at hand: they are given here, and only those that have to wait for something get a task.
+        if answer.as_mut().poll(cx).is_pending() {
+            tokio::task::spawn_local(answer);
+        }
+    }
 }
 
 /// How far the end of a connection has come.
