@@ -13,6 +13,7 @@ listen = ["127.0.0.1:0"]
 [[route]]
 path = "/"
 root = "site"
+watch = false
 //- /site/index.html
 <!doctype html><title>app</title>
 "#;
@@ -147,10 +148,7 @@ fn a_file_that_was_loaded_into_memory_does_not_change_with_the_one_on_disk() {
 #[test]
 fn a_file_on_disk_that_was_changed_in_place_is_refused_and_one_that_was_replaced_is_sent_as_it_was() {
     let film = noise(3_000_000);
-    let edge = start(site(
-        &SITE.replace("root = \"site\"", "root = \"site\"\nwatch = false"),
-        &[("changed.mp4".into(), film.clone()), ("replaced.mp4".into(), film.clone())],
-    ));
+    let edge = start(site(SITE, &[("changed.mp4".into(), film.clone()), ("replaced.mp4".into(), film.clone())]));
     edge.site.write("site/changed.mp4", b"half a file");
     edge.site.write("new", b"another file");
     std::fs::rename(edge.site.join("new"), edge.site.join("site/replaced.mp4")).unwrap();
