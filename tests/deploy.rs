@@ -71,6 +71,21 @@ fn a_folder_that_is_renamed_into_place_is_served_without_a_failed_request() {
 }
 
 #[test]
+fn a_new_build_without_coded_siblings_is_compressed_in_the_background_too() {
+    let write = |folder: &Path, build: u32| {
+        write_build(folder, build);
+        fs::write(folder.join("text.txt"), format!("build {build} ").repeat(1000)).expect("a file");
+    };
+    let edge = start_on(CONFIG, |site| write(&site.join("dist"), 1));
+    let is_coded = || edge.get("/text.txt", "Accept-Encoding: br\r\n").field("content-encoding").is_some().then_some(());
+    wait_for("the first build's coded form", is_coded);
+    write(&edge.site.join("dist.new"), 2);
+    shell(edge.site.path(), "mv dist dist.old && mv dist.new dist");
+    wait_for_build(&edge, 2);
+    wait_for("the second build's coded form", is_coded);
+}
+
+#[test]
 fn a_build_that_is_copied_over_the_old_one_is_served_without_a_failed_request() {
     let edge = start();
     deploy(&edge, 2, |folder| {

@@ -131,6 +131,9 @@ impl Thread {
                 if self.is_dropped() {
                     return;
                 }
+                if self.made_bytes >= MADE_BYTES_MAX {
+                    break;
+                }
                 self.make(&job.asset, coding);
             }
         }
@@ -171,7 +174,7 @@ impl Thread {
         let bytes_max = worth_bytes_max(length).min(MADE_BYTES_MAX.saturating_sub(self.made_bytes));
         let mut source = Source { reader: ContentReader::new(original), dropped: &self.dropped, count: 0 };
         let bytes = encode_up_to(coding, &mut source, length, bytes_max).ok().flatten()?;
-        if source.count != length {
+        if source.count != length || !original.is_unchanged() {
             return None;
         }
         self.made_bytes += bytes.len() as u64;

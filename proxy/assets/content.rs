@@ -57,6 +57,14 @@ impl Content {
         }
     }
 
+    /// `true` when it is still what was loaded.
+    pub(super) fn is_unchanged(&self) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Stored(stored) => stored.opened().is_ok(),
+        }
+    }
+
     /// `true` when it lies in one piece of memory with other contents.
     pub(super) fn is_on_shelf(&self) -> bool {
         matches!(self, Self::Stored(stored) if !stored.is_on_disk())

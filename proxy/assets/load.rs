@@ -24,6 +24,7 @@ use super::reader::{Reader, Scratch};
 use super::root::{self, Root};
 use super::siblings;
 use super::spa::Spa;
+use super::storage::Taken;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
 use super::{Assets, Options, environment};
@@ -65,12 +66,14 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     for (index, ((root, files), reads)) in roots.iter().zip(&walked).zip(reads).enumerate() {
         let assets = loading.root(files, reads)?;
         if index == 0 {
+            loading.summary.first_root_files = assets.len();
             pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options.errors)?);
         }
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
-    let (assets, mut summary) = loading.finish(pages);
+    let (mut assets, mut summary) = loading.finish(pages);
     (summary.memory_bytes, summary.open_files) = reader.usage();
+    assets.taken = Taken { memory_bytes: summary.memory_bytes, open_files: summary.open_files };
     Ok((assets, summary))
 }
 
@@ -96,6 +99,9 @@ fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>) -> (
     let by_root = walked.iter().map(|files| reads.by_ref().take(files.len()).collect()).collect();
     (reader, by_root)
 }
+
+/// How the name of a list for programs ends; no file has it.
+const LISTING_JSON: &[u8] = b"(list).json";
 
 struct Loading<'a> {
     /// Those of the root that is being loaded.
@@ -134,7 +140,7 @@ impl<'a> Loading<'a> {
         for (index, file) in files.iter().enumerate() {
             if self.is_environment(&file.key) {
                 self.summary.warnings.push(Warning { path: file.path.clone(), reason: WarningReason::Environment });
-            } else if !self.is_sibling(&file.key) && self.taken.insert(&file.key) {
+            } else if !self.is_sibling(&file.key) && self.is_read(index) && self.taken.insert(&file.key) {
                 assets.push(self.file(index, file)?);
             }
         }
@@ -146,6 +152,11 @@ impl<'a> Loading<'a> {
     fn walked(&self, key: &[u8]) -> Option<(usize, &'a WalkedFile)> {
         let index = self.files.binary_search_by(|file| file.key.as_slice().cmp(key)).ok()?;
         Some((index, self.files.get(index)?))
+    }
+
+    /// `false` when an earlier root has a file of this name.
+    fn is_read(&self, index: usize) -> bool {
+        self.reads.get(index).is_some_and(Option::is_some)
     }
 
     /// What reading a file gave; each is asked for once.
@@ -203,7 +214,9 @@ impl<'a> Loading<'a> {
     fn siblings(&mut self, key: &[u8], base: &Content) -> Siblings {
         let mut found = Siblings::default();
         for (coding, suffix) in siblings::SUFFIXES {
-            let Some((index, walked)) = self.walked(&[key, suffix.as_bytes()].concat()).filter(|(_, walked)| self.is_sibling(&walked.key))
+            let Some((index, walked)) = self
+                .walked(&[key, suffix.as_bytes()].concat())
+                .filter(|&(index, walked)| self.is_sibling(&walked.key) && self.is_read(index))
             else {
                 continue;
             };
@@ -233,7 +246,8 @@ impl<'a> Loading<'a> {
         let selection = self.options.selection;
         let media_type = MediaType::chosen(key, &selection.mime);
         // Like a page, it says what the site is at this moment.
-        let policy = if self.is_environment(key) { Policy::Page } else { Policy::of(key, media_type, selection) };
+        let policy =
+            if self.is_environment(key) || key.ends_with(LISTING_JSON) { Policy::Page } else { Policy::of(key, media_type, selection) };
         let encoding = if read.is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other };
         let compresses = self.options.coded.compress && media_type.is_compressible() && background::takes(read.content.length());
         let is_alone = siblings.verified.is_empty() && siblings.unverified.is_empty() && !compresses;
@@ -291,7 +305,7 @@ impl<'a> Loading<'a> {
             };
             // The names say the types and the cache policy, and are no files: nothing is found under them.
             let page = self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Siblings::default());
-            let json = self.asset(&[&with_slash, &b"(list).json"[..]].concat(), made(folder.json()), Siblings::default());
+            let json = self.asset(&[&with_slash, LISTING_JSON].concat(), made(folder.json()), Siblings::default());
             let listing = Arc::new(Listing { page, json });
             self.lookup.insert(&with_slash, || Place::Listing(Arc::clone(&listing)));
             self.lookup.insert(&key, || Place::Folder);
@@ -302,7 +316,7 @@ impl<'a> Loading<'a> {
         self.list_folders();
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa, error_pages, background: Background::new(self.jobs) }, summary)
+        (Assets { lookup: self.lookup, spa, error_pages, background: Background::new(self.jobs), taken: Taken::default() }, summary)
     }
 }
 

@@ -108,7 +108,7 @@ impl MediaType<'_> {
 
     /// `true` when files of this type become smaller.
     pub(super) fn is_compressible(self) -> bool {
-        compressible::is_type(self.0)
+        compressible::is_type(&self.essence().to_ascii_lowercase())
     }
 
     /// `true` when the bytes are characters, so that a `charset` says something.

@@ -66,13 +66,12 @@ pub use self::page::PageOptions;
 pub use self::precompress::{Made, PlannedSibling, planned_siblings};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
-pub use self::storage::{Delivery, Storage};
+pub use self::storage::{Delivery, Storage, Taken};
 pub use self::stored::{Handle, Stored};
 pub use self::tree::{Fingerprint, Tree};
 pub use self::walk::FILES_MAX;
 
 use self::background::Background;
-use self::content::Content;
 use self::error_pages::ErrorPages;
 use self::lookup::{Lookup, Place};
 use self::spa::Spa;
@@ -126,6 +125,7 @@ pub struct Assets {
     lookup: Lookup,
     spa: Option<Spa>,
     background: Background,
+    taken: Taken,
     error_pages: ErrorPages,
 }
 
@@ -184,6 +184,11 @@ impl Assets {
         matches!(self.lookup.find(path), Some(Place::File(_)))
     }
 
+    /// What it takes; the forms that are made in the background come on top.
+    pub fn taken(&self) -> Taken {
+        self.taken
+    }
+
     /// The paths of the scripts and styles that the page of the application, or else the index file of the root, asks for at once.
     pub fn page_references(&self) -> Vec<String> {
         let page = match (&self.spa, self.lookup.find(b"/")) {
@@ -191,11 +196,7 @@ impl Assets {
             (None, Some(Place::File(page))) => page,
             (None, Some(Place::Listing(_) | Place::Folder) | None) => return Vec::new(),
         };
-        match &page.identity.content {
-            Content::Memory(html) => references::of(html),
-            // A page of that size was not made by a bundler.
-            Content::Stored(_) => Vec::new(),
-        }
+        page.identity.content.in_memory().map_or_else(Vec::new, |html| references::of(&html))
     }
 
     /// Why a request for `path`, which no file has, does not get the page of the application; `None` when it does.

@@ -178,7 +178,12 @@ impl Temporary {
     fn beside(path: &Path) -> io::Result<Self> {
         let name = xxhash_rust::xxh3::xxh3_64(path.as_os_str().as_bytes());
         let path = path.with_file_name(format!(".transom-{}-{name:016x}.tmp", std::process::id()));
-        Ok(Self { file: File::create_new(&path)?, path: Some(path) })
+        // In a container the process id is always the same: what a run left that was killed is in the way.
+        let file = File::create_new(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| File::create_new(&path)),
+            _ => Err(error),
+        })?;
+        Ok(Self { file, path: Some(path) })
     }
 
     fn put_at(mut self, path: &Path) -> io::Result<()> {

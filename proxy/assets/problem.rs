@@ -13,6 +13,8 @@ use crate::config::Span;
 pub struct Summary {
     /// Files that are served, coded siblings included.
     pub files: usize,
+    /// Files of the first root, coded siblings not counted: without any there is no build.
+    pub first_root_files: usize,
     /// Bytes of their contents in memory, identical contents counted once.
     pub memory_bytes: u64,
     /// Files on disk that are kept open.

@@ -25,7 +25,22 @@ pub enum Delivery {
     Both,
 }
 
+/// What a loaded folder takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Files on disk that are kept open.
+    pub open_files: usize,
+}
+
 impl Storage {
+    /// Leaves what is left once this much is taken.
+    pub fn take(&mut self, taken: Taken) {
+        self.memory_bytes_max = self.memory_bytes_max.saturating_sub(taken.memory_bytes);
+        self.open_files_max = self.open_files_max.saturating_sub(taken.open_files);
+    }
+
     /// What a content of `length` bytes takes in memory.
     pub(super) fn cost(&self, length: u64) -> u64 {
         let copies = if self.delivery == Delivery::Both && length >= SENDFILE_BYTES_MIN { 2 } else { 1 };

@@ -110,11 +110,7 @@ impl Stored {
         match &self.place {
             Place::Shelf { .. } => Ok(Arc::clone(self)),
             Place::Open { .. } => self.check_unchanged().map(|()| Arc::clone(self)),
-            Place::Closed { path, identity } => {
-                let file = open(path)?;
-                identity.check(&file.metadata()?, Same::File)?;
-                Ok(Arc::new(Self::open(file, *identity, self.length)))
-            }
+            Place::Closed { path, identity } => Ok(Arc::new(Self::open(open_same(path, identity)?, *identity, self.length))),
         }
     }
 
@@ -137,7 +133,7 @@ impl Stored {
         match &self.place {
             Place::Shelf { file, start, .. } => file.read_at(bytes, start + offset),
             Place::Open { file, .. } => file.read_at(bytes, offset),
-            Place::Closed { path, .. } => open(path)?.read_at(bytes, offset),
+            Place::Closed { path, identity } => open_same(path, identity)?.read_at(bytes, offset),
         }
     }
 
@@ -146,7 +142,7 @@ impl Stored {
         match &self.place {
             Place::Shelf { file, start, .. } => file.read_exact_at(bytes, start + offset),
             Place::Open { file, .. } => file.read_exact_at(bytes, offset),
-            Place::Closed { path, .. } => open(path)?.read_exact_at(bytes, offset),
+            Place::Closed { path, identity } => open_same(path, identity)?.read_exact_at(bytes, offset),
         }
     }
 }
@@ -181,6 +177,13 @@ impl Identity {
         let file = same == Same::Content || (now.device, now.inode) == (self.device, self.inode);
         if content && file { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was loaded")) }
     }
+}
+
+/// Opens a file that must be the one that was read.
+fn open_same(path: &Path, identity: &Identity) -> io::Result<File> {
+    let file = open(path)?;
+    identity.check(&file.metadata()?, Same::File)?;
+    Ok(file)
 }
 
 /// Opens a file whose last part must not be a symbolic link, without waiting for the other end of a FIFO. The caller looks at what it is.

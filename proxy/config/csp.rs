@@ -2,6 +2,8 @@
 
 use http::{HeaderName, HeaderValue, header};
 
+use super::Span;
+
 /// `[headers.csp]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentSecurityPolicy {
@@ -9,6 +11,8 @@ pub struct ContentSecurityPolicy {
     pub policy: PolicyText,
     /// `report_only`: browsers tell what they would block, and block nothing.
     pub report_only: bool,
+    /// Where `policy` was written.
+    pub span: Span,
 }
 
 /// `policy`, as `nonce` says to read it.

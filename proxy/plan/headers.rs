@@ -79,6 +79,7 @@ impl ResponsePolicy {
     fn take_csp(&mut self, csp: &ContentSecurityPolicy) {
         let name = csp.header_name();
         self.forget(&name);
+        self.places.push((name.clone(), csp.span));
         match &csp.policy {
             PolicyText::Fixed(value) => self.defaults.push((name, value.clone())),
             PolicyText::Nonced(parts) => {

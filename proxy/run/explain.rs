@@ -194,6 +194,14 @@ impl Page<'_> {
                 (format!("{name}: {value}"), format!("{}{unless}", self.origin(name.as_str(), &value, policy)))
             })
             .collect();
+        if let Some(nonced) = &policy.nonced {
+            let place = self.written(nonced.name.as_str(), policy).unwrap_or_default();
+            let value = nonced.value(b"{nonce}");
+            rows.push((format!("{}: {}", nonced.name, String::from_utf8_lossy(&value)), format!("{place}, unless the upstream sends it")));
+        }
+        if policy.hsts {
+            rows.push(("strict-transport-security".to_owned(), "over TLS with a public name, unless the upstream sends it".to_owned()));
+        }
         rows.extend(policy.remove.iter().map(|name| (format!("(no {name})"), self.written(name.as_str(), policy).unwrap_or_default())));
         self.rows(INDENT, &rows);
     }
@@ -203,6 +211,10 @@ impl Page<'_> {
         let is_it = |known: &(http::HeaderName, http::HeaderValue)| known.0.as_str() == name && known.1.as_bytes() == value.as_bytes();
         if policy.set.iter().any(is_it) {
             return self.written(name, policy).unwrap_or_else(|| "set".to_owned());
+        }
+        // `[headers.csp]` takes the place of the preset's policy.
+        if let Some(place) = self.written(name, policy) {
+            return place;
         }
         if policy.defaults.iter().any(is_it)
             && let Some(preset) = &policy.preset

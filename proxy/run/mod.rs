@@ -3,6 +3,7 @@
 //! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `explain` asks what a request would
 //! get, `serve` runs until a signal, `watch` swaps new builds in meanwhile. `compress` makes the compressed forms of files before they are served.
 
+mod announce;
 mod check;
 mod compress;
 mod explain;

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::announce;
 use super::fatal::Fatal;
 use super::load::Loaded;
 use super::prepare::{Purpose, prepare};
@@ -110,9 +111,7 @@ fn start_processes(processes: &[PlannedProcess]) -> Supervisor {
 }
 
 fn announce(live: &Live, bound: &[Bound], report: &LoadReport, (workers, started): (usize, Instant)) {
-    for warning in &report.warnings {
-        tracing::warn!("{warning}");
-    }
+    announce::announce(&report.warnings);
     for listener in bound {
         tracing::info!(address = %listener.shown, "listening");
     }

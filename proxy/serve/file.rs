@@ -112,8 +112,9 @@ pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -
     }
     stored.check_unchanged()?;
     let cached = rustix::io::preadv2(&**file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT);
+    // Again, so that a change while it was read is seen.
     match cached {
-        Ok(bytes) if bytes > 0 => return Ok((buffer, bytes)),
+        Ok(bytes) if bytes > 0 => return stored.check_unchanged().map(|()| (buffer, bytes)),
         // Not in the cache, or a file system that cannot tell.
         Ok(_) | Err(_) => {}
     }
@@ -122,7 +123,8 @@ pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -
         let bytes = file.read_at(&mut buffer, offset)?;
         Ok((buffer, bytes))
     };
-    blocking(read).await
+    let read = blocking(read).await?;
+    stored.check_unchanged().map(|()| read)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -211,7 +211,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         head.lines.clear();
     }
     finish(&mut head, &route.policy, &context(&live, exchange, worker));
-    let (result, lines) = if matches!(&body, Body::Stored { file, .. } if file.is_on_disk()) {
+    let (result, lines) = if outlives(&body) {
         // A large file may take hours: it holds its own file, and no build is kept in memory for it.
         let block = head.block.cloned();
         let head = head.with_block(block.as_ref());
@@ -230,6 +230,19 @@ async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: B
         responder.interim(StatusCode::EARLY_HINTS, hints).await?;
     }
     responder.reply(head, body).await
+}
+
+/// A memory content above this may keep its whole build in memory if its client takes it slowly.
+const OUTLIVING_BYTES_MIN: usize = 256 * 1024;
+
+/// Whether sending this can take so long that no build is to be kept for it. What lies on a shelf keeps that in any case.
+fn outlives(body: &Body) -> bool {
+    match body {
+        Body::Empty => false,
+        Body::Memory(bytes) => bytes.len() >= OUTLIVING_BYTES_MIN,
+        Body::Stored { file, .. } => file.is_on_disk(),
+        Body::Parts(_) => true,
+    }
 }
 
 /// Sends a refusal, unless a response has begun: that one is cut off instead.

@@ -135,7 +135,14 @@ impl Live {
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        load_folder(&root.folder, &self.route(root.route).policy, (self.plan.coded_files, now, storage(&self.plan)))
+        // What other roots have taken is not there for this one.
+        let mut left = storage(&self.plan);
+        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != root.route) {
+            if let LiveAction::Assets(assets) = &other.action {
+                left.take(assets.taken());
+            }
+        }
+        load_folder(&root.folder, &self.route(root.route).policy, (self.plan.coded_files, now, left))
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -188,10 +195,8 @@ impl Live {
     /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
     pub fn begin_coding(&self) {
         for route in &self.routes {
-            if let LiveAction::Assets(assets) = &route.action
-                && let Err(error) = assets.begin_coding()
-            {
-                tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
+            if let LiveAction::Assets(assets) = &route.action {
+                begin_coding(assets);
             }
         }
     }
@@ -272,6 +277,13 @@ impl LiveRoute {
     }
 }
 
+/// Begins what is done for the files of one root while they are served.
+pub fn begin_coding(assets: &Assets) {
+    if let Err(error) = assets.begin_coding() {
+        tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
+    }
+}
+
 fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
     let ours = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
     FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
@@ -334,8 +346,7 @@ fn load_action(
         }
         plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage)) {
             Ok((assets, summary)) => {
-                storage.memory_bytes_max = storage.memory_bytes_max.saturating_sub(summary.memory_bytes);
-                storage.open_files_max = storage.open_files_max.saturating_sub(summary.open_files);
+                storage.take(assets.taken());
                 report.files += summary.files;
                 report.bytes += summary.memory_bytes + summary.disk_bytes;
                 report.warnings.extend(folder.env.iter().flat_map(PublicEnvironment::warnings));

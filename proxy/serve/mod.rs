@@ -34,5 +34,5 @@ mod workers;
 pub use current::Current;
 pub use explain::{Explanation, File, Outcome, Response, explain};
 pub use listener::{Bound, bind};
-pub use live::{Live, LoadReport, Root};
+pub use live::{Live, LoadReport, Root, begin_coding};
 pub use workers::{Stopped, Workers};

@@ -66,6 +66,18 @@ fn a_path_is_answered_by_the_first_root_that_has_it() {
 }
 
 #[test]
+fn a_coded_sibling_that_is_alone_in_its_root_hides_and_breaks_nothing() {
+    let long = "new ".repeat(100);
+    let coded = coded_form(Coding::Brotli, long.as_bytes());
+    let new = site(&[("app.js", long.as_bytes()), ("app.js.br", &coded), ("b.js.br", b"alone")]);
+    let old = site(&[("app.js.br", b"left behind"), ("b.js", b"old"), ("b.js.br", b"old, coded")]);
+    let assets = load_behind(&new, &[&old]);
+    let answer = reply(asset(&assets, "/app.js"), &get(&[("accept-encoding", "br")]));
+    assert_eq!((body(&answer), field(&answer, "content-encoding")), (coded, Some("br")));
+    assert_eq!((text(&assets, "/b.js"), text(&assets, "/b.js.br")), ("old".to_owned(), "alone".to_owned()));
+}
+
+#[test]
 fn coded_siblings_come_from_the_root_of_their_file() {
     let new = site(&[("app.js", b"new"), ("styles.css.br", b"alone")]);
     let long = "old ".repeat(100);

@@ -44,7 +44,7 @@ pub(super) fn read(headers: &mut Table<'_>, rules: &HeaderRules) -> Option<Conte
             return None;
         }
     };
-    let csp = ContentSecurityPolicy { policy, report_only };
+    let csp = ContentSecurityPolicy { policy, report_only, span: item.key_span };
     check_once(&item, &csp.header_name(), rules);
     value.and(Some(csp))
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::super::announce::{Warned, announce_warnings};
 use super::notice::Notice;
 use super::settling::{QUIET_MIN, Seen, Settling};
-use crate::assets::{Assets, Changes, Fingerprint, Summary, Tree};
-use crate::serve::{Current, Live, Root};
+use crate::assets::{Assets, Changes, Fingerprint, LoadProblem, Summary, Tree};
+use crate::serve::{Current, Live, Root, begin_coding};
 
 /// How often a root is looked at though nothing was told of it.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ const LOADS_MAX: u32 = 3;
 const HOLD_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The same for all of a slow copy.
 const HOLD_MAX: Duration = Duration::from_secs(120);
+/// When a load is tried again that failed because something could not be read.
+const RETRY_EVERY: Duration = Duration::from_secs(30);
 /// How exactly file systems tell the time of a change.
 const CLOCK_GRAIN: Duration = Duration::from_millis(10);
 /// Missing files that are named in the log.
@@ -41,6 +44,10 @@ pub(super) struct RootWatch {
     /// When the next file of an earlier build has been kept for long enough.
     expiry: Option<Instant>,
     is_unsteady: bool,
+    /// Why the last load failed, if it did.
+    refused: Option<String>,
+    /// What the last build was warned of.
+    warned: Warned,
 }
 
 enum State {
@@ -75,7 +82,17 @@ impl RootWatch {
     pub(super) fn new(root: Root, load_began: SystemTime, notice: &mut Notice) -> Self {
         let now = Instant::now();
         let (look_cost, is_unsteady) = (Duration::ZERO, false);
-        let mut watch = Self { root, known: None, state: State::Quiet(None), look_cost, looked: now, expiry: None, is_unsteady };
+        let mut watch = Self {
+            root,
+            known: None,
+            state: State::Quiet(None),
+            look_cost,
+            looked: now,
+            expiry: None,
+            is_unsteady,
+            warned: Warned::default(),
+            refused: None,
+        };
         if watch.root.folder.watch {
             watch.root.folder.paths().for_each(|path| notice.arm(path));
             // What has changed since the load began may have been missed by it.
@@ -113,6 +130,10 @@ impl RootWatch {
         self.known = None;
         if let State::Quiet(due) = &mut self.state {
             *due = Some(now);
+        }
+        // Asked for: it is served as it is.
+        if let State::Held(held) = &mut self.state {
+            (held.until, held.due) = (now, now);
         }
     }
 
@@ -190,8 +211,21 @@ impl RootWatch {
             return None;
         }
         match loaded {
-            Err(error) => self.refuse(&error.to_string()),
-            Ok((_, summary)) if summary.files == 0 => self.refuse("it has no files"),
+            Err(error) => {
+                let reason = error.to_string();
+                if self.refused.as_ref() == Some(&reason) {
+                    self.rest();
+                } else {
+                    self.refuse(&reason);
+                    self.refused = Some(reason);
+                }
+                // What could not be read may be readable later, without anything that looks different.
+                if self.root.folder.watch && matches!(error.problem, LoadProblem::Unreadable(_)) {
+                    self.known = None;
+                    self.state = State::Quiet(Some(Instant::now() + RETRY_EVERY));
+                }
+            }
+            Ok((_, summary)) if summary.first_root_files == 0 => self.refuse("it has no files"),
             Ok((assets, summary)) => {
                 let build = Build { assets, summary, took, fingerprint };
                 return self.hold(build, settling.hold_end, &live).map(|build| self.swap(build, current));
@@ -237,16 +271,16 @@ impl RootWatch {
         }
         self.expiry = kept.next_expiry();
         let kept_count = kept.count();
-        let before = current.replace(live.with_build(self.root.route, Arc::new(assets), kept));
-        for warning in &summary.warnings {
-            tracing::warn!("{warning}");
-        }
+        let assets = Arc::new(assets);
+        let before = current.replace(live.with_build(self.root.route, Arc::clone(&assets), kept));
+        begin_coding(&assets);
+        announce_warnings(&summary.warnings, &mut self.warned);
         let Changes { added, changed, removed } = changes;
         let bytes = summary.memory_bytes + summary.disk_bytes;
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (root, files) = (self.path().display(), summary.files);
         tracing::info!(%root, files, bytes, added, changed, removed, kept = kept_count, ms, "serving a new build");
-        (self.known, self.is_unsteady) = (Some(Ok(fingerprint)), false);
+        (self.known, self.is_unsteady, self.refused) = (Some(Ok(fingerprint)), false, None);
         self.rest();
         before
     }

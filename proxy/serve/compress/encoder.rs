@@ -3,7 +3,7 @@
 //! Windows are small on purpose, so that what a stream costs does not depend on its length. In memory, for each response under way (measured): zstd
 //! 0.7 MiB, br 0.9 MiB (1.5 MiB at level 4, 2 MiB at 5), gzip 0.35 MiB. A thousand at once are 0.4 to 0.9 GB at the default levels.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::mem;
 
@@ -203,13 +203,35 @@ fn encode_brotli(slot: &mut Option<Box<CompressorWriter<Vec<u8>>>>, data: &[u8],
     Ok(())
 }
 
-/// Encoders that wait for their next body; one set a worker.
+/// Bodies that a worker compresses at once; further ones are sent as they are. Each takes up to a megabyte for as long as its client likes.
+const ACTIVE_MAX: usize = 64;
+
+/// Encoders that wait for their next body, and how many are at work; one set a worker.
 #[derive(Default)]
 pub(crate) struct Encoders {
     kept: RefCell<Vec<Encoder>>,
+    active: Cell<usize>,
+}
+
+/// The right to compress one body.
+pub(crate) struct Permit<'a>(&'a Encoders);
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.active.set(self.0.active.get().saturating_sub(1));
+    }
 }
 
 impl Encoders {
+    /// The right to compress a body; `None` when too many are under way.
+    pub(crate) fn permit(&self) -> Option<Permit<'_>> {
+        let active = self.active.get();
+        (active < ACTIVE_MAX).then(|| {
+            self.active.set(active + 1);
+            Permit(self)
+        })
+    }
+
     /// An encoder that was given back, or a new one; not started.
     ///
     /// # Errors

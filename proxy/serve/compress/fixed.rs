@@ -48,6 +48,9 @@ impl Fixed {
             Some((coding, Form { block: block_of(&lines), body: coded.into() }))
         };
         let coded: Vec<_> = rules.dynamic.iter().filter_map(form).collect();
+        if coded.is_empty() {
+            return Self { plain: Form { block, body: body.clone() }, coded, codings: Vec::new() };
+        }
         let codings = coded.iter().map(|(coding, _)| *coding).collect();
         Self { plain: Form { block: block_of(&lines), body: body.clone() }, coded, codings }
     }

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Choice;
-use super::encoder::{EncodeError, Encoder, Encoders, Then};
+use super::encoder::{EncodeError, Encoder, Encoders, Permit, Then};
 use super::fields::dress;
 use crate::serve::exchange::{ContentLength, ResponseHead};
 
@@ -17,20 +17,22 @@ pub(crate) struct Flow<'a> {
     choice: Choice,
     encoders: &'a Encoders,
     encoder: Option<Encoder>,
+    /// The content is compressed; the encoder may have ended its work.
+    is_coded: bool,
+    _permit: Permit<'a>,
     /// To be sent: compressed bytes, or those that are held while there is no encoder.
     out: Vec<u8>,
     /// Bytes that went in since something was sent.
     in_bytes: usize,
     /// All that went in came out.
     is_flushed: bool,
-    /// The last piece went in.
-    is_ended: bool,
 }
 
 impl<'a> Flow<'a> {
-    /// Nothing yet.
-    pub(crate) fn new(choice: Choice, encoders: &'a Encoders) -> Self {
-        Self { choice, encoders, encoder: None, out: Vec::new(), in_bytes: 0, is_flushed: false, is_ended: false }
+    /// Nothing yet. `None` when the worker compresses as many bodies as it may: this one is sent as it is.
+    pub(crate) fn new(choice: Choice, encoders: &'a Encoders) -> Option<Self> {
+        let permit = encoders.permit()?;
+        Some(Self { choice, encoders, encoder: None, is_coded: false, _permit: permit, out: Vec::new(), in_bytes: 0, is_flushed: false })
     }
 
     /// Takes a piece that is not the last.
@@ -65,7 +67,10 @@ impl<'a> Flow<'a> {
             return Ok(());
         }
         self.encode(data, Then::End)?;
-        self.is_ended = true;
+        // Only one that has ended its body is used again: zlib-ng at level 1 does not forget its open block when it is reset.
+        if let Some(encoder) = self.encoder.take() {
+            self.encoders.give(encoder);
+        }
         Ok(())
     }
 
@@ -83,13 +88,14 @@ impl<'a> Flow<'a> {
             }
         };
         encoder.encode(data, then, &mut self.out)?;
+        self.is_coded = true;
         self.is_flushed = then == Then::Flush || (data.is_empty() && self.is_flushed);
         Ok(())
     }
 
     /// Compressed content has this head; what was held up to its end keeps its own. The length is known when all of it is here.
     pub(crate) fn dress(&self, response: &mut ResponseHead<'_>, is_whole: bool) {
-        if self.encoder.is_some() {
+        if self.is_coded {
             dress(&mut response.lines, self.choice.coding.name());
         }
         response.length = if is_whole { ContentLength::Known(self.out.len() as u64) } else { ContentLength::Unknown };
@@ -112,17 +118,6 @@ impl<'a> Flow<'a> {
     }
 }
 
-impl Drop for Flow<'_> {
-    fn drop(&mut self) {
-        // One that was left in the middle is not used again: zlib-ng at level 1 does not forget its open block when it is reset.
-        if self.is_ended
-            && let Some(encoder) = self.encoder.take()
-        {
-            self.encoders.give(encoder);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::encoder::tests::decode;
@@ -130,7 +125,7 @@ mod tests {
     use crate::http::encoding::Coding;
 
     fn flow(encoders: &Encoders, held_bytes: usize) -> Flow<'_> {
-        Flow::new(Choice { coding: Coding::Gzip, level: 2, size: None, held_bytes }, encoders)
+        Flow::new(Choice { coding: Coding::Gzip, level: 2, size: None, held_bytes }, encoders).expect("a permit")
     }
 
     #[test]
@@ -174,6 +169,17 @@ mod tests {
         assert_eq!(decode(Coding::Gzip, next.out()), b"5678");
         drop(next);
         assert_eq!(encoders.kept(), 1);
+    }
+
+    #[test]
+    fn no_more_bodies_are_compressed_at_once_than_there_is_memory_for() {
+        let encoders = Encoders::default();
+        let choice = || Choice { coding: Coding::Gzip, level: 2, size: None, held_bytes: 0 };
+        let mut flows: Vec<_> = std::iter::from_fn(|| Flow::new(choice(), &encoders)).take(10_000).collect();
+        assert!(flows.len() < 10_000);
+        assert!(Flow::new(choice(), &encoders).is_none());
+        flows.pop();
+        assert!(Flow::new(choice(), &encoders).is_some());
     }
 
     #[test]

@@ -81,8 +81,11 @@ pub(crate) fn choose(
         ContentLength::Unknown => None,
     };
     if request.method() == Method::Head {
-        dress(&mut response.lines, coding.name());
-        response.length = ContentLength::Unknown;
+        // Of unknown length, a GET may be sent as it is: what depends on the content may be left out (RFC 9110 §9.3.2).
+        if size.is_some() {
+            dress(&mut response.lines, coding.name());
+            response.length = ContentLength::Unknown;
+        }
         return None;
     }
     // A length that is known is long enough: nothing is held to find out.

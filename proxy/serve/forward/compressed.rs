@@ -37,6 +37,8 @@ pub(super) async fn relay_compressed<R: Responder>(
         flow.push(piece.data).map_err(encode_failure)?;
         if flow.is_full() {
             send(responder, response, &mut flow).await?;
+            // Compressing is work: other connections have a turn too.
+            tokio::task::yield_now().await;
         }
     }
 }

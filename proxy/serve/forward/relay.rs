@@ -135,10 +135,10 @@ impl Relay<'_> {
                 return Ok(Response::Switched);
             }
             let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle);
-            match choice {
-                Some(choice) => {
-                    let flow = Flow::new(choice, &self.worker.encoders);
-                    relay_compressed(&mut reader, responder, &mut response, flow).await?;
+            match choice.and_then(|choice| Flow::new(choice, &self.worker.encoders)) {
+                Some(flow) => {
+                    // Boxed, so that what is not compressed does not carry the room for it.
+                    Box::pin(relay_compressed(&mut reader, responder, &mut response, flow)).await?;
                 }
                 None => relay_content(&mut reader, responder, &response).await?,
             }

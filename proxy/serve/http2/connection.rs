@@ -76,7 +76,7 @@ async fn take_streams<S: Transport>(
     let mut idle = Deadline::default();
     idle.set(timeouts.header);
     let open = Rc::new(Cell::new(0_usize));
-    let mut driver = Driver { connection, client, worker, timeouts, open, idle, closing: Closing::No, was_busy: false };
+    let mut driver = Driver { connection, client, worker, timeouts, open, idle, closing: Closing::No, was_busy: false, behind: Behind::No };
     let mut draining = pin!(worker.draining.cancelled());
     poll_fn(|cx| {
         let ended = driver.poll(cx, draining.as_mut());
@@ -86,7 +86,16 @@ async fn take_streams<S: Transport>(
                 tracing::debug!(%error, "HTTP/2 connection failed");
                 Poll::Ready(())
             }
-            Poll::Ready(Ok(())) | Poll::Pending => ended,
+            Poll::Pending => {
+                driver.behind = driver.behind.max(Behind::Noticed);
+                ended
+            }
+            Poll::Ready(Ok(())) => {
+                if std::mem::take(&mut driver.behind) != Behind::No {
+                    cx.waker().wake_by_ref();
+                }
+                ended
+            }
         }
     })
     .await;
@@ -103,6 +112,19 @@ struct Driver<'a, S> {
     idle: Deadline,
     closing: Closing,
     was_busy: bool,
+    behind: Behind,
+}
+
+/// Whether the client still has to take what was said: then something is under way, though no stream is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Behind {
+    /// It has taken all.
+    #[default]
+    No,
+    /// It has not.
+    Noticed,
+    /// It has not, and is given a time to do so.
+    Limited,
 }
 
 impl<S: Transport> Driver<'_, S> {
@@ -136,7 +158,16 @@ impl<S: Transport> Driver<'_, S> {
             }
             if self.open.get() > 0 {
                 self.was_busy = true;
+                self.behind = self.behind.min(Behind::Noticed);
                 return Poll::Pending;
+            }
+            if self.behind != Behind::No {
+                self.was_busy = true;
+                if self.behind == Behind::Noticed {
+                    self.behind = Behind::Limited;
+                    self.idle.set(self.timeouts.body_idle);
+                }
+                return self.idle.poll_passed(cx);
             }
             if self.was_busy {
                 self.was_busy = false;
