@@ -119,11 +119,11 @@ fn an_empty_root_has_an_empty_list() {
 fn a_list_is_asked_for_again_each_time_and_has_an_entity_tag() {
     let folder = site(&[("a.txt", b"x")]);
     let assets = load_listed(&folder);
-    for (accept, cache) in [("*/*", "no-cache"), ("application/json", "public, max-age=0, must-revalidate")] {
+    for accept in ["*/*", "application/json"] {
         let head = get(&[("accept", accept)]);
         let Found::Listing(asset) = assets.find(b"/", &head) else { panic!("no list") };
         let answer = reply(asset, &head);
-        assert_eq!(field(&answer, "cache-control"), Some(cache));
+        assert_eq!(field(&answer, "cache-control"), Some("no-cache"));
         assert!(field(&answer, "etag").is_some() && field(&answer, "last-modified").is_none());
     }
 }

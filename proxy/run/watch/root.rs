@@ -217,7 +217,6 @@ impl RootWatch {
                     self.rest();
                 } else {
                     self.refuse(&reason);
-                    self.refused = Some(reason);
                 }
                 // What could not be read may be readable later, without anything that looks different.
                 if self.root.folder.watch && matches!(error.problem, LoadProblem::Unreadable(_)) {
@@ -288,6 +287,7 @@ impl RootWatch {
     fn refuse(&mut self, reason: &str) {
         let root = self.path().display();
         tracing::warn!(%root, reason, "the new build is not served; the one in memory still is");
+        self.refused = Some(reason.to_owned());
         self.rest();
     }
 
