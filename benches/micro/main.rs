@@ -3,7 +3,7 @@
 //! They find the step that got slower; they do not say what a request costs, for most of that is the kernel (`make bench` measures it, against nginx).
 //! What is not public in the library is not here: writing heads and dressing responses (`serve`) shows in the profiles.
 //! One file a step, in the order in which a request meets them: `head`, `host`, `path`, `route`, `conditional`, `range`, `encoding`, `answer`,
-//! `response`, `gzip`.
+//! `template`, `response`, `gzip`.
 
 #![allow(
     clippy::expect_used,
@@ -25,6 +25,7 @@ mod range;
 mod request;
 mod response;
 mod route;
+mod template;
 
 /// As the edge has it: some steps allocate.
 #[global_allocator]
