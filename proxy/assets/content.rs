@@ -72,16 +72,7 @@ impl Content {
 
     /// The same bytes, in memory of their own if they lie on a shelf.
     pub(super) fn detached(&self) -> Self {
-        let Self::Stored(stored) = self else { return self.clone() };
-        if stored.is_on_disk() {
-            return self.clone();
-        }
-        let copy = stored.copy(0, stored.length()).or_else(|| {
-            let mut bytes = vec![0; usize::try_from(stored.length()).ok()?];
-            stored.read_exact_at(&mut bytes, 0).ok()?;
-            Some(Bytes::from(bytes))
-        });
-        copy.map_or_else(|| self.clone(), Self::Memory)
+        self.in_memory().map_or_else(|| self.clone(), Self::Memory)
     }
 
     /// `true` when somebody else has it too.

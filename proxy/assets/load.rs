@@ -72,8 +72,9 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
     let (mut assets, mut summary) = loading.finish(pages);
-    (summary.memory_bytes, summary.open_files) = reader.usage();
-    assets.taken = Taken { memory_bytes: summary.memory_bytes, open_files: summary.open_files };
+    let (memory_bytes, open_files) = reader.usage();
+    assets.taken = Taken { memory_bytes, open_files };
+    summary.memory_bytes = memory_bytes;
     Ok((assets, summary))
 }
 

@@ -17,8 +17,6 @@ pub struct Summary {
     pub first_root_files: usize,
     /// Bytes of their contents in memory, identical contents counted once.
     pub memory_bytes: u64,
-    /// Files on disk that are kept open.
-    pub open_files: usize,
     /// Bytes of the files that stay on disk.
     pub disk_bytes: u64,
     /// What was left out, in the order of the paths.

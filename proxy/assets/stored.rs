@@ -130,19 +130,20 @@ impl Stored {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let room = bytes.len().min(left);
         let bytes = bytes.get_mut(..room).unwrap_or_default();
-        match &self.place {
-            Place::Shelf { file, start, .. } => file.read_at(bytes, start + offset),
-            Place::Open { file, .. } => file.read_at(bytes, offset),
-            Place::Closed { path, identity } => open_same(path, identity)?.read_at(bytes, offset),
-        }
+        self.with_file(|file, start| file.read_at(bytes, start + offset))
     }
 
     /// Reads a part of it; for looking at a content while loading.
     pub(super) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.with_file(|file, start| file.read_exact_at(bytes, start + offset))
+    }
+
+    /// Reads with its file, and where in it the content begins.
+    fn with_file<T>(&self, read: impl FnOnce(&File, u64) -> io::Result<T>) -> io::Result<T> {
         match &self.place {
-            Place::Shelf { file, start, .. } => file.read_exact_at(bytes, start + offset),
-            Place::Open { file, .. } => file.read_exact_at(bytes, offset),
-            Place::Closed { path, identity } => open_same(path, identity)?.read_exact_at(bytes, offset),
+            Place::Shelf { file, start, .. } => read(file, *start),
+            Place::Open { file, .. } => read(file, 0),
+            Place::Closed { path, identity } => read(&open_same(path, identity)?, 0),
         }
     }
 }

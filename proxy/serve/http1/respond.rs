@@ -168,27 +168,6 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
         self.sent.is_complete = !short;
     }
 
-    /// Sends a part of what is stored, read into memory piece by piece.
-    async fn send_read(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
-        let mut head = true;
-        let mut buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
-        while left > 0 {
-            let (filled, bytes) = file::read_at(file, offset, buffer).await?;
-            if bytes == 0 {
-                self.abort();
-                return Err(file::became_shorter());
-            }
-            let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            left -= bytes as u64;
-            offset += bytes as u64;
-            let data = filled.get(..bytes).unwrap_or_default();
-            self.send(head, Piece { data, is_last: left == 0, trailers: &[] }).await?;
-            head = false;
-            buffer = filled;
-        }
-        Ok(())
-    }
-
     async fn send_stored(&mut self, file: &Arc<Stored>, offset: u64, length: u64) -> io::Result<()> {
         if self.stream.borrow().plain().is_some() {
             return self.send_from_file(file, offset, length).await;

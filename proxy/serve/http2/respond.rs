@@ -93,7 +93,8 @@ impl Http2Responder {
         Ok(())
     }
 
-    async fn send_file(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
+    /// Sends a part of what is stored, read into memory piece by piece; with `end` nothing follows it.
+    async fn send_file(&mut self, file: &Arc<Stored>, (mut offset, mut left): (u64, u64), end: bool) -> io::Result<()> {
         while left > 0 {
             let buffer = vec![0; PIECE_BYTES_MAX.min(usize::try_from(left).unwrap_or(usize::MAX))];
             let (mut filled, bytes) = file::read_at(file, offset, buffer).await?;
@@ -104,7 +105,7 @@ impl Http2Responder {
             filled.truncate(bytes);
             offset += bytes as u64;
             left = left.saturating_sub(bytes as u64);
-            self.send_data(Bytes::from(filled), left == 0).await?;
+            self.send_data(Bytes::from(filled), end && left == 0).await?;
         }
         Ok(())
     }
@@ -172,7 +173,7 @@ impl Responder for Http2Responder {
             Body::Memory(bytes) => self.send_data(bytes, true).await,
             Body::Stored { file, offset, length } => match file.copy(offset, length) {
                 Some(bytes) => self.send_data(bytes, true).await,
-                None => Box::pin(self.send_file(&file, offset, length)).await,
+                None => Box::pin(self.send_file(&file, (offset, length), true)).await,
             },
             Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }

@@ -7,7 +7,6 @@ use tokio::io::AsyncWrite;
 
 use super::Http1Responder;
 use crate::assets::{PartData, Parts, Stored};
-use crate::http::range::ByteRange;
 use crate::serve::exchange::Responder;
 use crate::serve::file;
 use crate::serve::plain::SendFile;
@@ -28,7 +27,7 @@ impl<S: AsyncWrite + SendFile + Unpin> Http1Responder<'_, S> {
                 PartData::Memory(bytes) => self.write_span(head, &part.head, &bytes).await?,
                 PartData::Stored { file, range } => match file.copy(range.first, range.length()) {
                     Some(bytes) => self.write_span(head, &part.head, &bytes).await?,
-                    None => self.write_file(head, &part.head, &file, range).await?,
+                    None => self.write_file(head, &part.head, &file, (range.first, range.length())).await?,
                 },
             }
             head = Head::Sent;
@@ -45,8 +44,20 @@ impl<S: AsyncWrite + SendFile + Unpin> Http1Responder<'_, S> {
         Ok(())
     }
 
-    async fn write_file(&mut self, mut head: Head, mut before: &[u8], file: &Arc<Stored>, range: ByteRange) -> io::Result<()> {
-        let (mut offset, mut left) = (range.first, range.length());
+    /// Sends the head of the response and a part of what is stored, read into memory piece by piece.
+    pub(super) async fn send_read(&mut self, file: &Arc<Stored>, offset: u64, length: u64) -> io::Result<()> {
+        self.write_file(Head::Waiting, &[], file, (offset, length)).await?;
+        self.finish();
+        Ok(())
+    }
+
+    async fn write_file(
+        &mut self,
+        mut head: Head,
+        mut before: &[u8],
+        file: &Arc<Stored>,
+        (mut offset, mut left): (u64, u64),
+    ) -> io::Result<()> {
         let mut buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
         while left > 0 {
             let (filled, bytes) = file::read_at(file, offset, buffer).await?;
