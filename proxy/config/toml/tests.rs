@@ -1,9 +1,11 @@
-//! What right configs are read into, and that no text at all makes the reading panic.
+//! What right configs are read into. What routes are read into is in `routes`, what wrong texts are answered with in `mistakes`.
+
+mod mistakes;
+mod routes;
 
 use std::time::Duration;
 
 use http::StatusCode;
-use proptest::prelude::*;
 
 use super::read;
 use crate::config::*;
@@ -138,10 +140,6 @@ fn config(text: &str) -> Config {
     read_text(text).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(&source)))
 }
 
-fn messages(text: &str) -> Vec<String> {
-    read_text(text).expect_err(text).0.into_iter().map(|mistake| mistake.message).collect()
-}
-
 #[test]
 fn an_empty_file_is_a_config_of_defaults() {
     let config = config("");
@@ -245,49 +243,6 @@ fn every_key_of_the_tables_is_read() {
 }
 
 #[test]
-fn routes_keep_the_order_of_the_file_and_what_each_does() {
-    let routes = config(EVERY_KEY).routes;
-    let api = &routes[0];
-    assert_eq!(
-        api.patterns.iter().map(|pattern| pattern.value.clone()).collect::<Vec<_>>(),
-        [PathPattern::Prefix("/api".into()), PathPattern::Prefix("/ws".into()), PathPattern::Exact("/rpc".into())]
-    );
-    assert!(matches!(&api.action.value, Action::Proxy { strip: Some(strip), .. } if strip.value == "/api"));
-    assert_eq!((api.request_headers.set.len(), api.response_headers.set.len(), api.response_headers.remove.len()), (1, 1, 1));
-    let statuses: Vec<_> = routes
-        .iter()
-        .filter_map(|route| match &route.action.value {
-            Action::Redirect { status, .. } | Action::Respond { status, .. } => Some(status.as_u16()),
-            Action::Proxy { .. } | Action::Root(_) => None,
-        })
-        .collect();
-    assert_eq!(statuses, [308, 302, 200]);
-    let Action::Root(Folder { spa: Some(spa), watch, keep_previous, .. }) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
-    assert_eq!((spa.value.as_str(), *watch, *keep_previous), ("app.html", false, Duration::from_secs(600)));
-    let Action::Root(folder) = &routes[5].action.value else { panic!("{:?}", routes[5]) };
-    let env = folder.env.as_ref().unwrap();
-    assert_eq!((folder.early_hints, env.file.value.as_str(), env.global.as_str()), (true, "/config/env.js", "ENV"));
-    assert_eq!(env.values.keys().collect::<Vec<_>>(), ["API_KEY", "API_PORT"]);
-}
-
-#[test]
-fn the_selection_of_files_is_read_and_has_defaults() {
-    let routes = config(EVERY_KEY).routes;
-    let [Action::Root(plain), Action::Root(docs)] = [&routes[5], &routes[6]].map(|route| &route.action.value) else { panic!("{routes:?}") };
-    assert_eq!(plain.selection, Selection::default());
-    assert_eq!(plain.selection.order, [Attempt::File, Attempt::Folder]);
-    let selection = &docs.selection;
-    assert_eq!(selection.later_roots.iter().map(|root| root.value.to_str()).collect::<Vec<_>>(), [Some("/srv/docs-previous")]);
-    assert_eq!(selection.order, [Attempt::File, Attempt::Ending(".html".into()), Attempt::Folder]);
-    assert_eq!(docs.spa.as_ref().map(|page| page.value.as_str()), Some("404.html"), "the page at the end of `try`");
-    assert_eq!((selection.hidden, selection.symlinks), (Hidden::Served, Symlinks::Deny));
-    let mime: Vec<_> = selection.mime.iter().map(|rule| (rule.ending.as_str(), rule.media_type.as_str())).collect();
-    assert_eq!(mime, [(".webmanifest", "application/json"), (".wasm", "application/wasm")]);
-    assert_eq!(selection.immutable.as_ref().map(Vec::len), Some(2));
-    assert_eq!(selection.html_cache, "private");
-}
-
-#[test]
 fn false_turns_off_what_is_on() {
     let config = config("[server]\nhttps_redirect = false\n[log]\naccess = false\n[compression]\ndynamic = []\n");
     assert_eq!((config.server.https_redirect, config.log.access), (None, None));
@@ -314,95 +269,6 @@ proxy = "http://127.0.0.1:${API_PORT}"
 }
 
 #[test]
-fn a_line_break_from_a_variable_cannot_split_a_header() {
-    assert_eq!(messages("[headers]\nset = { X-Key = \"${API_KEY}\" }\n"), ["the value of `X-Key` has a line break or a NUL"]);
-}
-
-#[test]
-fn every_mistake_is_found_in_one_run_and_in_the_order_of_the_file() {
-    let text = "[log]\nlevel = \"loud\"\n[server]\ngrace = \"x\"\nlisen = []\n[[route]]\npath = \"/\"\n";
-    assert_eq!(
-        messages(text),
-        [
-            "unknown value \"loud\" for `level`",
-            "\"x\" is not a duration",
-            "unknown key `lisen` in `[server]`",
-            "this `[[route]]` has no action"
-        ]
-    );
-}
-
-#[test]
-fn behind_a_bracket_that_is_never_closed_nothing_is_believed() {
-    assert_eq!(messages("[server]\nlisten = [\":80\"\ngrace = 8\nnames = [\"a\"]\n[[route]]\n"), ["this `[` is never closed"]);
-}
-
-#[test]
-fn what_is_missing_behind_a_syntax_mistake_is_not_reported_as_missing() {
-    assert_eq!(messages("[[route]]\npath = \"/\"\nroot: \"dist\"\n"), ["this line is neither a table header nor a setting"]);
-}
-
-#[test]
 fn the_byte_order_mark_and_carriage_returns_of_windows_are_no_mistakes() {
     config("\u{feff}[server]\r\ngrace = \"8s\"\r\n");
-}
-
-/// Cuts, doubles, or replaces a piece of a right config.
-fn mutated() -> impl Strategy<Value = String> {
-    let token = prop::sample::select(vec![
-        "",
-        "\"",
-        "[",
-        "]",
-        "{",
-        "}",
-        "=",
-        "\n",
-        "0",
-        "é",
-        "${",
-        "-1",
-        ".",
-        ",",
-        "[[route]]\n",
-        "true",
-        "\0",
-        "#",
-        "\\",
-    ]);
-    (0..EVERY_KEY.len(), 0..40_usize, token, 1..4_usize).prop_map(|(start, length, token, times)| {
-        let end = (start + length).min(EVERY_KEY.len());
-        format!("{}{}{}", EVERY_KEY.get(..start).unwrap_or_default(), token.repeat(times), EVERY_KEY.get(end..).unwrap_or_default())
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
-    #[test]
-    fn any_text_is_answered_without_a_panic(text in any::<String>()) {
-        if let Err(mistakes) = read_text(&text) {
-            prop_assert!(!mistakes.is_empty());
-            mistakes.render(&Source { name: "proxy.toml".into(), text });
-        }
-    }
-
-    #[test]
-    fn any_damage_to_a_right_config_is_answered_without_a_panic(text in mutated()) {
-        if let Err(mistakes) = read_text(&text) {
-            prop_assert!(!mistakes.is_empty());
-            mistakes.render(&Source { name: "proxy.toml".into(), text });
-        }
-    }
-
-    #[test]
-    fn any_line_under_any_table_is_answered_without_a_panic(
-        table in "\\[(server|tls|limits|timeouts|headers|log|upstream\\.a|process\\.a|upstream|\\[route\\])\\]",
-        key in "(listen|names|http|grace|dev|cert|body|header|uri|set|remove|to|wait|command|env|ready|path|exact|proxy|strip|root|spa|index|try|hidden|symlinks|mime|immutable|html_cache|redirect|respond|headers|access|level|csp|policy|nonce|early_hints|keys|global)",
-        value in "(\"[ -~é]{0,8}\"|-?[0-9]{1,20}|true|\\[\\]|\\{\\}|\\[1, \"\"\\]|\\{ to = 1, status = \"\" \\}|1979-05-27|1e3|0xff)",
-    ) {
-        if let Err(mistakes) = read_text(&format!("{table}\n{key} = {value}\n")) {
-            prop_assert!(!mistakes.is_empty());
-        }
-    }
 }
