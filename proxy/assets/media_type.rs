@@ -5,8 +5,8 @@
 
 use http::HeaderValue;
 
-use super::compressible;
 use crate::config::MimeRule;
+use crate::http::compressible::is_compressible;
 
 /// Extension (lower case) and media type.
 const FIXED: &[(&[u8], &str)] = &[
@@ -108,7 +108,7 @@ impl MediaType<'_> {
 
     /// `true` when files of this type become smaller.
     pub(super) fn is_compressible(self) -> bool {
-        compressible::is_type(&self.essence().to_ascii_lowercase())
+        is_compressible(self.essence().as_bytes())
     }
 
     /// `true` when the bytes are characters, so that a `charset` says something.

@@ -1,6 +1,6 @@
 //! Making the coded siblings of a folder's files before it is served: the work of `transom compress`.
 //!
-//! The same rules as when serving: which files count (`walk`), which types and lengths (`compressible`), what a sound sibling is
+//! The same rules as when serving: which files count (`walk`), which types (`http::compressible`) and lengths (`compressible`), what a sound sibling is
 //! (`siblings`). A sibling appears whole or not at all; nothing is removed.
 
 use std::collections::BTreeSet;

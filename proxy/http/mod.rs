@@ -3,6 +3,7 @@
 //! No I/O, no async, no allocation where the common case needs none. Nothing here may panic on any input.
 
 pub mod accept;
+pub mod compressible;
 pub mod conditional;
 pub mod date;
 pub mod encoding;

@@ -2,7 +2,7 @@
 //!
 //! RFC 9110 §8.4 (Content-Encoding), §8.8.3.3 (ETags of codings), §12.5.5 (Vary); RFC 9530 (digests).
 
-use super::media_type;
+use super::messages::is_messages;
 use crate::http::hop;
 use crate::http::media_range::essence;
 use crate::serve::exchange::{push_line, split_lines};
@@ -20,7 +20,7 @@ impl Untouchable {
     pub(crate) fn note(&mut self, name: &[u8], value: &[u8]) {
         self.0 |= match name.len() {
             // Whatever the operator's rules call it afterwards, it is read message by message.
-            12 if name.eq_ignore_ascii_case(b"content-type") => media_type::is_messages(essence(value)),
+            12 if name.eq_ignore_ascii_case(b"content-type") => is_messages(essence(value)),
             13 if name.eq_ignore_ascii_case(b"cache-control") => has_no_transform(value),
             // Part of something: its bytes are counted.
             13 if name.eq_ignore_ascii_case(b"content-range") => true,

@@ -12,7 +12,7 @@ mod encoder;
 mod fields;
 mod fixed;
 mod flow;
-mod media_type;
+mod messages;
 
 use http::StatusCode;
 
@@ -22,7 +22,9 @@ pub(crate) use fixed::{Fixed, Form};
 pub(crate) use flow::Flow;
 
 use self::fields::{add_vary, dress, facts, weaken_etag};
+use self::messages::is_messages;
 use crate::config::Compression;
+use crate::http::compressible::is_compressible;
 use crate::http::encoding::{self, Coding};
 use crate::http::request::{Known, Method, RequestHead};
 use crate::serve::exchange::{ContentLength, ResponseHead};
@@ -94,7 +96,7 @@ pub(crate) fn choose(
 }
 
 fn is_eligible(media_type: &[u8], rules: &Compression) -> bool {
-    media_type::is_compressible(media_type) && !rules.skip.iter().any(|range| range.includes(media_type))
+    is_compressible(media_type) && !is_messages(media_type) && !rules.skip.iter().any(|range| range.includes(media_type))
 }
 
 #[cfg(test)]
@@ -173,6 +175,7 @@ mod tests {
         for (rules, status, lines) in [
             (&defaults::compression(), 200, "Content-Type: image/png\n"),
             (&defaults::compression(), 200, "Content-Type: text/event-stream\n"),
+            (&defaults::compression(), 200, "Content-Type: application/grpc+json\n"),
             (&defaults::compression(), 200, "X-A: 1\n"),
             (&defaults::compression(), 200, "Content-Type: text/html\nCache-Control: no-transform\n"),
             (&defaults::compression(), 200, "Content-Type: text/html\nContent-Encoding: br\n"),
