@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 27] = [
+const OWNERS: [(&str, &[&str]); 28] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve"]),
     ("brotli", &["assets", "serve"]),
@@ -45,6 +45,7 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cli"]),
+    ("libdeflater", &["serve"]),
     ("mimalloc", &["main"]),
     ("mime_guess", &["assets"]),
     ("nix", &["process"]),

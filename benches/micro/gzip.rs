@@ -1,17 +1,20 @@
 //! Gzip of 50 KiB of JSON at the levels that could be a default: time against size.
 //!
-//! The library is zlib-ng, the one that is linked anyway. The default of `compression.level` is chosen by these numbers.
+//! Streams are zlib-ng's, whole bodies libdeflate's (`whole`; as `serve/compress/whole.rs` maps the levels). The default of `compression.level` is chosen by
+//! these numbers.
 
 use std::fmt::{self, Display, Write as _};
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use flate2::{Compress, Compression, FlushCompress, Status};
+use libdeflater::{CompressionLvl, Compressor};
 
 const BODY_BYTES: usize = 50 * 1024;
 /// The window of gzip, as large as it may be.
 const WINDOW_BITS: u8 = 15;
 const LEVELS: [u32; 4] = [1, 2, 5, 6];
+const LIBRARY_LEVELS: [u32; 4] = [1, 2, 5, 6];
 
 /// A level and what it makes of the body; its name in the table has the size.
 #[derive(Clone)]
@@ -24,6 +27,20 @@ impl Display for Level {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "level {}: {} B", self.level, self.size_bytes)
     }
+}
+
+fn library_levels() -> Vec<Level> {
+    let body = json();
+    let size_bytes = |level| compress_whole(&mut compressor(level), &body, &mut vec![0; 2 * BODY_BYTES]);
+    LIBRARY_LEVELS.iter().map(|&level| Level { level, size_bytes: size_bytes(level) }).collect()
+}
+
+fn compressor(level: u32) -> Compressor {
+    Compressor::new(CompressionLvl::new(level.cast_signed()).expect("a level that there is"))
+}
+
+fn compress_whole(compressor: &mut Compressor, body: &[u8], out: &mut [u8]) -> usize {
+    compressor.gzip_compress(body, out).expect("room enough")
 }
 
 fn levels() -> Vec<Level> {
@@ -81,4 +98,11 @@ fn kept(bencher: Bencher<'_, '_>, level: &Level) {
 fn fresh(bencher: Bencher<'_, '_>, level: &Level) {
     let (body, mut out) = (json(), Vec::with_capacity(BODY_BYTES));
     bencher.counter(BytesCount::of_slice(&body)).bench_local(|| compress(&mut state(level.level), black_box(&body), &mut out));
+}
+
+/// A body that is all there, with a compressor that is kept: what libdeflate saves against `kept`.
+#[divan::bench(args = library_levels())]
+fn whole(bencher: Bencher<'_, '_>, level: &Level) {
+    let (body, mut compressor, mut out) = (json(), compressor(level.level), vec![0; 2 * BODY_BYTES]);
+    bencher.counter(BytesCount::of_slice(&body)).bench_local(|| compress_whole(&mut compressor, black_box(&body), &mut out));
 }

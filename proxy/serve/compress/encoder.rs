@@ -3,9 +3,7 @@
 //! Windows are small on purpose, so that what a stream costs does not depend on its length. In memory, for each response under way (measured): zstd
 //! 0.7 MiB, br 0.9 MiB (1.5 MiB at level 4, 2 MiB at 5), gzip 0.35 MiB. A thousand at once are 0.4 to 0.9 GB at the default levels.
 
-use std::cell::{Cell, RefCell};
 use std::io::Write;
-use std::mem;
 
 use brotli::CompressorWriter;
 use brotli::enc::BrotliEncoderParams;
@@ -28,8 +26,6 @@ const GZIP_WINDOW_BITS: u8 = 15;
 const ROOM_BYTES: usize = 8 * 1024;
 /// Calls of a library for one piece that bring nothing forward.
 const IDLE_CALLS_MAX: usize = 4;
-/// Encoders that a worker keeps for the next response: they cost more to make than a small body to compress.
-const KEPT_MAX: usize = 8;
 
 /// What follows a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,18 +97,30 @@ impl Encoder {
             State::Brotli(writer) => encode_brotli(writer, data, then, out),
         }
     }
-}
 
-/// A whole body at once.
-///
-/// # Errors
-/// [`EncodeError`].
-pub(crate) fn encode_whole(coding: Coding, level: u8, body: &[u8]) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(coding, level)?;
-    encoder.start(Some(body.len() as u64))?;
-    encoder.encode(body, Then::End, &mut out)?;
-    Ok(out)
+    /// Compresses a body that is all here, from begin to end.
+    ///
+    /// # Errors
+    /// [`EncodeError`].
+    pub(super) fn encode_whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.start(Some(body.len() as u64))?;
+        if let State::Zstd(_) = self.state {
+            // Where all of it has room, it is compressed from here to there, and not through buffers of its own.
+            out.reserve(zstd_safe::compress_bound(body.len()));
+        }
+        self.encode(body, Then::End, out)
+    }
+
+    /// `true` when it compresses like this.
+    pub(super) fn is_of(&self, coding: Coding, level: u8) -> bool {
+        (self.coding, self.level) == (coding, level)
+    }
+
+    /// `true` when anything of it is of use for another body.
+    pub(super) fn lasts(&self) -> bool {
+        // The memory of br is of one body.
+        !matches!(self.state, State::Brotli(_))
+    }
 }
 
 fn zstd(level: u8) -> Result<CCtx<'static>, EncodeError> {
@@ -203,68 +211,6 @@ fn encode_brotli(slot: &mut Option<Box<CompressorWriter<Vec<u8>>>>, data: &[u8],
     Ok(())
 }
 
-/// Bodies that a worker compresses at once; further ones are sent as they are. Each takes up to a megabyte for as long as its client likes.
-const ACTIVE_MAX: usize = 64;
-
-/// Encoders that wait for their next body, and how many are at work; one set a worker.
-#[derive(Default)]
-pub(crate) struct Encoders {
-    kept: RefCell<Vec<Encoder>>,
-    active: Cell<usize>,
-}
-
-/// The right to compress one body.
-pub(crate) struct Permit<'a>(&'a Encoders);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.active.set(self.0.active.get().saturating_sub(1));
-    }
-}
-
-impl Encoders {
-    /// The right to compress a body; `None` when too many are under way.
-    pub(crate) fn permit(&self) -> Option<Permit<'_>> {
-        let active = self.active.get();
-        (active < ACTIVE_MAX).then(|| {
-            self.active.set(active + 1);
-            Permit(self)
-        })
-    }
-
-    /// An encoder that was given back, or a new one; not started.
-    ///
-    /// # Errors
-    /// When there is no memory for it.
-    pub(crate) fn take(&self, coding: Coding, level: u8) -> Result<Encoder, EncodeError> {
-        let mut kept = self.kept.borrow_mut();
-        let at = kept.iter().rposition(|encoder| (encoder.coding, encoder.level) == (coding, level));
-        match at {
-            Some(at) => Ok(kept.swap_remove(at)),
-            None => Encoder::new(coding, level),
-        }
-    }
-
-    /// Takes an encoder back that has ended its body.
-    pub(crate) fn give(&self, mut encoder: Encoder) {
-        let mut kept = self.kept.borrow_mut();
-        if let State::Brotli(writer) = &mut encoder.state {
-            // Its memory is of one body.
-            drop(mem::take(writer));
-        } else if kept.len() < KEPT_MAX {
-            kept.push(encoder);
-        }
-    }
-}
-
-#[cfg(test)]
-impl Encoders {
-    /// How many there are.
-    pub(super) fn kept(&self) -> usize {
-        self.kept.borrow().len()
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::io::Read;
@@ -273,7 +219,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    const ALL: [(Coding, u8); 9] = [
+    pub(crate) const ALL: [(Coding, u8); 9] = [
         (Coding::Zstd, 1),
         (Coding::Zstd, 3),
         (Coding::Zstd, 12),
@@ -311,20 +257,8 @@ pub(crate) mod tests {
         out
     }
 
-    fn text(bytes: usize) -> Vec<u8> {
+    pub(crate) fn text(bytes: usize) -> Vec<u8> {
         (0..).flat_map(|number: u32| format!("{{\"id\":{number},\"name\":\"item {}\"}},", number % 97).into_bytes()).take(bytes).collect()
-    }
-
-    #[test]
-    fn every_coding_gives_the_body_back_and_makes_it_smaller() {
-        for size in [0, 1, 1000, 50_000, 3_000_000] {
-            let body = text(size);
-            for (coding, level) in ALL {
-                let coded = encode_whole(coding, level, &body).expect("encoded");
-                assert!(size < 1000 || coded.len() * 3 < size, "{coding:?} {level}: {} of {size}", coded.len());
-                assert!(decode(coding, &coded) == body, "{coding:?} {level} {size}");
-            }
-        }
     }
 
     #[test]
@@ -341,33 +275,6 @@ pub(crate) mod tests {
             encoder.encode(b"", Then::End, &mut coded).expect("encoded");
             assert!(decode(coding, &coded) == body, "{coding:?} {level}");
         }
-    }
-
-    #[test]
-    fn an_encoder_that_ended_a_body_begins_anew() {
-        let encoders = Encoders::default();
-        for (coding, level) in ALL {
-            for size in [None, Some(5000)] {
-                let mut encoder = encoders.take(coding, level).expect("an encoder");
-                encoder.start(Some(70_000)).expect("started");
-                encoder.encode(&text(70_000), Then::End, &mut Vec::new()).expect("encoded");
-                encoders.give(encoder);
-                let mut encoder = encoders.take(coding, level).expect("an encoder");
-                let mut coded = Vec::new();
-                encoder.start(size).expect("started");
-                encoder.encode(&text(5000), Then::End, &mut coded).expect("encoded");
-                encoders.give(encoder);
-                assert!(decode(coding, &coded) == text(5000), "{coding:?} {level}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_more_encoders_are_kept_than_the_limit_says() {
-        let encoders = Encoders::default();
-        let taken: Vec<_> = (0..KEPT_MAX + 3).map(|_| encoders.take(Coding::Gzip, 1).expect("an encoder")).collect();
-        taken.into_iter().for_each(|encoder| encoders.give(encoder));
-        assert_eq!(encoders.kept(), KEPT_MAX);
     }
 
     proptest! {

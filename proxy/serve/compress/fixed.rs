@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::encoder::encode_whole;
 use super::fields::{add_vary, dress, facts};
 use super::is_eligible;
+use super::whole::encode_whole;
 use crate::config::Compression;
 use crate::http::encoding::{self, Coding};
 use crate::http::fields::FieldBlock;

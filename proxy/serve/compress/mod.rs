@@ -1,7 +1,8 @@
 //! Compressing responses on their way to the client: those of upstreams, and fixed answers, which are compressed when they are loaded.
 //!
 //! [`choose`] says whether and how, from the head alone; [`Flow`] does it, and holds nothing back: what the upstream has sent so far is with the client
-//! before the next piece is waited for. Files are not its affair: `assets` has compressed them beforehand.
+//! before the next piece is waited for. What comes at once is gathered, and compressed as a whole where that is all (`whole`). Files are not its
+//! affair: `assets` has compressed them beforehand.
 //!
 //! BREACH: who can make a client send requests with text of his choice, and can see how long the responses are, learns a secret that stands in the same
 //! response as his text, byte by byte. Responses that repeat what was asked beside a token that stays the same (CSRF tokens in forms) should mask the
@@ -9,14 +10,17 @@
 //! headers alone, as in a JSON API with tokens, there is nothing to learn: heads are not compressed together with content.
 
 mod encoder;
+mod encoders;
 mod fields;
 mod fixed;
 mod flow;
 mod messages;
+mod whole;
 
 use http::StatusCode;
 
-pub(crate) use encoder::{EncodeError, Encoders};
+pub(crate) use encoder::EncodeError;
+pub(crate) use encoders::Encoders;
 pub(crate) use fields::Untouchable;
 pub(crate) use fixed::{Fixed, Form};
 pub(crate) use flow::Flow;
