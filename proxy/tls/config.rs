@@ -12,6 +12,7 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 
 use super::certificate::Certificate;
+use super::cipher_suites::AesGcm;
 use super::resolver::Resolver;
 use crate::config::HttpVersions;
 
@@ -50,10 +51,11 @@ impl From<rustls::Error> for TlsError {
     }
 }
 
-/// aws-lc-rs with its cipher suites (all of them AEAD with forward secrecy), and these key exchanges: the post-quantum
-/// hybrid first, the two that every client has, and P-384 for those whose rules ask for it.
+/// aws-lc-rs with its cipher suites (all of them AEAD with forward secrecy; see [`AesGcm`] for whose code encrypts), and these key
+/// exchanges: the post-quantum hybrid first, the two that every client has, and P-384 for those whose rules ask for it.
 pub(super) fn provider() -> CryptoProvider {
     CryptoProvider {
+        cipher_suites: AesGcm::fastest().cipher_suites(),
         kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
         ..aws_lc_rs::default_provider()
     }
