@@ -247,7 +247,7 @@ fn trailers_come_behind_compressed_content() {
         "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n{JSON}\r\n{:x}\r\n{body}\r\n0\r\nX-Sum: 7\r\n\r\n",
         body.len()
     );
-    let response = answered(&edge, &listener, ("GET", "br"), answer.as_bytes());
+    let response = answered(&edge, &listener, ("GET", "br\r\nTE: trailers"), answer.as_bytes());
     assert_eq!(decode("br", &response.body), body.as_bytes());
     assert_eq!(response.trailers, [("x-sum".to_owned(), "7".to_owned())]);
 }

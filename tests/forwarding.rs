@@ -1,9 +1,10 @@
 //! What crosses the edge on the way to an upstream and back, and what never does: targets, fields, the origin of a request.
 //!
-//! Bodies are in `bodies`, connections in `connections`.
+//! Bodies are in `bodies`, connections in `connections`, `Expect` in `expectations`.
 
 mod bodies;
 mod connections;
+mod expectations;
 
 use crate::support::{Backed, FORWARD, connect_secure, seen};
 use std::io::{Read, Write};

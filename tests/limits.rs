@@ -1,6 +1,8 @@
 //! Limits: what is too large is refused with the status that says so, the client can read it, and the log names the limit.
 
-use crate::support::{Api, Edge, Site};
+use std::io::Write;
+
+use crate::support::{Api, Edge, Site, accept, played};
 
 const SITE: &str = r#"
 //- /proxy.toml
@@ -114,7 +116,7 @@ fn a_large_head_is_431_by_bytes() {
     let (edge, _api) = start();
     assert_eq!(edge.get("/", &format!("X-A: {}\r\n", "a".repeat(1900))).status, 200);
     assert_eq!(edge.get("/", &format!("X-A: {}\r\n", "a".repeat(2100))).status, 431);
-    assert_logged(&edge, 431, "limits.header");
+    assert_logged(&edge, 431, "limits.header (2048 bytes): X-A has ");
 }
 
 #[test]
@@ -123,4 +125,27 @@ fn a_head_of_many_fields_is_431_by_count() {
     assert_eq!(edge.get("/", &"X-A: 1\r\n".repeat(19)).status, 200);
     assert_eq!(edge.get("/", &"X-A: 1\r\n".repeat(20)).status, 431);
     assert_logged(&edge, 431, "limits.header_count");
+}
+
+#[test]
+fn a_response_head_over_its_limit_is_a_502_that_names_the_field_and_its_size() {
+    let (edge, listener) = played("[limits]\nupstream_header = \"1KiB\"");
+    for (bytes, status) in [(900, 200), (1100, 502)] {
+        let mut client = edge.connect();
+        client.send(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut server = accept(&listener);
+        let value = "a".repeat(bytes);
+        write!(server, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\nX-Token: {value}\r\n\r\n").expect("the edge reads");
+        assert_eq!(client.response().status, status, "{bytes} bytes");
+    }
+    assert_logged(&edge, 502, "limits.upstream_header (1024 bytes): X-Token has 1111 bytes");
+}
+
+#[test]
+fn an_upgrade_is_held_to_the_limits_of_any_request() {
+    let (edge, _api) = start();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    assert_eq!(edge.get("/api/x", &format!("{upgrade}X-A: {}\r\n", "a".repeat(2100))).status, 431);
+    assert_eq!(edge.get("/api/x", &format!("{upgrade}Content-Length: 2000000\r\n")).status, 413);
+    assert_eq!(edge.get(&format!("/api/{}", "a".repeat(256)), upgrade).status, 414);
 }

@@ -40,7 +40,18 @@ pub const LIMITS: Limits = Limits {
     uri: ByteSize(8 << 10),
     // Several builds of a large app; half of the smallest container that an app with its API is run in (512 MiB).
     assets_memory: ByteSize(256 << 20),
+    // A dozen cookies and a token of a large organisation, where nginx's 4 KiB are a 502.
+    upstream_header: ByteSize(64 << 10),
 };
+
+/// `limits.buffer_memory`: what the reading of a body holds in any case.
+pub const BUFFER_MEMORY: ByteSize = ByteSize(64 << 10);
+
+/// `limits.buffer_disk`: sixty-four bodies of the largest size at once; a container has that much room, or a tmpfs of its own.
+pub const BUFFER_DISK: ByteSize = ByteSize(1 << 30);
+
+/// `limits.buffer_folder`: where temporary files go.
+pub const BUFFER_FOLDER: &str = "/tmp";
 
 /// `[timeouts]`.
 pub const TIMEOUTS: Timeouts = Timeouts {

@@ -3,6 +3,7 @@
 //! A front end (today `toml`, later nginx.conf) reads a [`Source`] into a [`Config`] or into [`Diagnostics`]; nothing below
 //! this layer can tell which front end it was. No I/O: text and environment come in as arguments.
 
+mod buffering;
 mod coded_files;
 mod compression;
 mod csp;
@@ -15,10 +16,12 @@ mod folder;
 mod golden;
 mod model;
 mod public_environment;
+mod route_timeouts;
 mod selection;
 mod source;
 mod toml;
 
+pub use buffering::{BufferRequest, Buffering};
 pub use coded_files::CodedFiles;
 pub use compression::{Compression, CompressionLevel};
 pub use csp::{ContentSecurityPolicy, PolicyText};
@@ -28,6 +31,7 @@ pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;
 pub use public_environment::PublicEnvironment;
+pub use route_timeouts::RouteTimeouts;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;

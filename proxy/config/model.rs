@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{CodedFiles, Compression, ContentSecurityPolicy, Folder, Span, Spanned};
+use super::{BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, RouteTimeouts, Span, Spanned};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -19,6 +19,8 @@ pub struct Config {
     pub tls: Option<Spanned<Tls>>,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[limits]`, as far as it is about bodies that are waited for.
+    pub buffering: Buffering,
     /// `[timeouts]`.
     pub timeouts: Timeouts,
     /// `[compression]`, as far as it is about files.
@@ -88,6 +90,8 @@ pub struct Limits {
     pub uri: ByteSize,
     /// `assets_memory`: bytes of memory that the files of all roots may take. Over it the largest files stay on disk.
     pub assets_memory: ByteSize,
+    /// `upstream_header`: bytes of an upstream's response head. Over it: 502.
+    pub upstream_header: ByteSize,
 }
 
 /// `[timeouts]`; zero is never.
@@ -194,6 +198,10 @@ pub struct Route {
     pub request_headers: HeaderRules,
     /// `headers.response`: what is changed on the way to the client.
     pub response_headers: HeaderRules,
+    /// `buffer_request`: how much of a body is waited for before the upstream gets any.
+    pub buffer_request: Option<Spanned<BufferRequest>>,
+    /// `timeouts`.
+    pub timeouts: RouteTimeouts,
 }
 
 /// What a route matches.

@@ -13,6 +13,7 @@ pub mod hop;
 pub mod host;
 mod list;
 pub mod media_range;
+pub mod oversize;
 pub mod path;
 #[cfg(any(test, fuzzing))]
 pub mod promises;

@@ -25,6 +25,8 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         action: Action::NotFound,
         response: ResponsePolicy::merge(&config.headers, &HeaderRules::default()),
         request: RequestRules::default(),
+        buffer_request: None,
+        timeouts: config.timeouts,
         origin: None,
     });
     let processes = config.processes.iter().map(|process| compile_process(process, &upstreams, &mut diagnostics)).collect();
@@ -40,6 +42,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         https_redirect: config.server.https_redirect,
         grace: config.server.grace,
         limits: config.limits,
+        buffering: config.buffering,
         timeouts: config.timeouts,
         coded_files: config.coded_files,
         compression: config.compression,
@@ -85,6 +88,8 @@ fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstrea
         action,
         response: ResponsePolicy::merge(&config.headers, &route.response_headers),
         request: RequestRules::new(&route.request_headers),
+        buffer_request: route.buffer_request.clone(),
+        timeouts: route.timeouts.over(config.timeouts),
         origin: Some(RouteOrigin { patterns: route.patterns.clone(), action: route.action.span }),
     }
 }

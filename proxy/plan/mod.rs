@@ -18,7 +18,8 @@ pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
 use crate::config::{
-    AccessLog, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span, Spanned, Timeouts, Tls,
+    AccessLog, BufferRequest, Buffering, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span,
+    Spanned, Timeouts, Tls,
 };
 use crate::units::ServerAddress;
 
@@ -41,6 +42,8 @@ pub struct Plan {
     pub grace: Duration,
     /// Bounds on requests.
     pub limits: Limits,
+    /// What bodies that are waited for may take.
+    pub buffering: Buffering,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// Where the compressed forms of files come from.
@@ -70,6 +73,10 @@ pub struct Route {
     pub response: ResponsePolicy,
     /// What is changed on requests that are forwarded.
     pub request: RequestRules,
+    /// How much of a request body is waited for before it is forwarded.
+    pub buffer_request: Option<Spanned<BufferRequest>>,
+    /// Deadlines, with what the route says otherwise.
+    pub timeouts: Timeouts,
     /// Where it was written, to explain it; `None` for the route of last resort.
     pub origin: Option<RouteOrigin>,
 }

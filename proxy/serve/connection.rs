@@ -47,9 +47,8 @@ async fn speak_http1<S: Transport>(stream: S, client: Client, worker: &Rc<Worker
 /// A tunnel gets a task of its own: a small one, instead of the one that had room for HTTP.
 fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker: &Rc<Worker>, guard: OpenGuard) {
     let worker = Rc::clone(worker);
-    let idle = worker.frame().plan().timeouts.stream;
     tokio::task::spawn_local(async move {
-        let moved = run_tunnel(stream, first, tunnel, worker, idle).await;
+        let moved = run_tunnel(stream, first, tunnel, worker).await;
         tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed");
         drop(guard);
     });

@@ -48,6 +48,14 @@ pub(crate) trait RequestBody {
     /// `true` when some of it has come in already.
     fn has_buffered(&self) -> bool;
 
+    /// `true` while the client holds it back and waits for a 100 (RFC 9110 §10.1.1).
+    fn is_withheld(&self) -> bool {
+        false
+    }
+
+    /// Begins anew, where [`is_started`](Self::is_started) says that it can.
+    fn rewind(&mut self) {}
+
     /// Ready once the client has gone; call it when the body has ended.
     async fn client_gone(&mut self);
 
@@ -175,6 +183,48 @@ pub(crate) trait Responder {
 
     /// What was sent so far.
     fn sent(&self) -> Sent;
+}
+
+impl<R: Responder> Responder for &mut R {
+    async fn interim(&mut self, status: StatusCode, lines: &[u8]) -> io::Result<()> {
+        (**self).interim(status, lines).await
+    }
+
+    async fn reply(&mut self, head: &ResponseHead<'_>, body: assets::Body) -> io::Result<()> {
+        (**self).reply(head, body).await
+    }
+
+    async fn begin(&mut self, head: &ResponseHead<'_>, first: Piece<'_>) -> io::Result<()> {
+        (**self).begin(head, first).await
+    }
+
+    async fn write(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        (**self).write(piece).await
+    }
+
+    fn abort(&mut self) {
+        (**self).abort();
+    }
+
+    async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()> {
+        (**self).upgrade(head).await
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_gone(cx)
+    }
+
+    fn can_upgrade(&self) -> bool {
+        (**self).can_upgrade()
+    }
+
+    fn has_begun(&self) -> bool {
+        (**self).has_begun()
+    }
+
+    fn sent(&self) -> Sent {
+        (**self).sent()
+    }
 }
 
 /// What was sent of a response.

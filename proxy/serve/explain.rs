@@ -165,6 +165,7 @@ fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked:
         rules: &route.request_rules,
         length: body_length(asked.1),
         upgrade: super::handler::wants_upgrade(asked.1),
+        asks_first: false,
     };
     let mut head = Vec::new();
     match request::encode(&mut head, asked.1, &context) {

@@ -194,7 +194,10 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         Decision::Forward(index) => {
             // A stream may last for days: no build is kept in memory for it.
             drop(live);
-            return Box::pin(forward::forward(exchange, index, &frame, worker)).await;
+            return match frame.route(index).waiting.as_ref().filter(|_| exchange.body.length() != BodyLength::Empty) {
+                Some(waiting) => Box::pin(forward::forward_buffered(exchange, (index, waiting), &frame, worker)).await,
+                None => Box::pin(forward::forward(exchange, index, &frame, worker)).await,
+            };
         }
     };
     let body = match file::opened(body).await {
@@ -278,7 +281,7 @@ async fn opened_page(route: &LiveRoute, status: StatusCode, request: &RequestHea
 }
 
 /// A long body that nobody will read is not waited for.
-fn ends_connection(length: BodyLength) -> bool {
+pub(crate) fn ends_connection(length: BodyLength) -> bool {
     match length {
         BodyLength::Empty => false,
         BodyLength::Known(length) => length > DISCARD_BYTES_MAX,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
-use super::forward::Target;
+use super::forward::{Spool, Target, Waiting};
 use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary};
-use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment};
+use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment, Timeouts};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
 use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
@@ -50,6 +50,10 @@ pub(crate) struct LiveRoute {
     pub(crate) refusal_block: FieldBlock,
     /// What requests get on their way to an upstream.
     pub(crate) request_rules: RequestRules,
+    /// Where and how long bodies wait before the upstream gets any of them.
+    pub(crate) waiting: Option<Waiting>,
+    /// Deadlines.
+    pub(crate) timeouts: Timeouts,
 }
 
 /// What a route does.
@@ -91,11 +95,15 @@ impl Live {
         let mut report = LoadReport::default();
         let mut storage = storage(&plan);
         let mut routes = Vec::with_capacity(plan.routes.len());
+        let spool = Arc::new(Spool::new(&plan.buffering));
         for route in &plan.routes {
             if let Some(action) = load_action(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
-                routes.push(Arc::new(LiveRoute::new(route, action, Kept::default())));
+                let mut live = LiveRoute::new(route, action, Kept::default());
+                live.waiting = route.buffer_request.as_ref().map(|until| Waiting { spool: Arc::clone(&spool), until: until.value });
+                routes.push(Arc::new(live));
             }
         }
+        Waiting::check(&plan, &spool, &mut diagnostics);
         let mut servers = Vec::with_capacity(plan.upstreams.len());
         for upstream in &plan.upstreams {
             match Server::new(upstream, plan.timeouts.tcp_keepalive) {
@@ -265,6 +273,8 @@ impl LiveRoute {
             block: route.response.block(Vec::new()),
             refusal_block: refusal_block(&route.response),
             request_rules: route.request.clone(),
+            waiting: None,
+            timeouts: route.timeouts,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -48,6 +49,13 @@ impl SendFile for tokio::io::DuplexStream {
 }
 
 impl Plain<'_> {
+    /// Makes the close of a TCP connection a reset: what was sent is not all, and nothing else says so. (A Unix socket has no such thing.)
+    pub(crate) fn reset_on_close(self) {
+        if let Self::Tcp(stream) = self {
+            let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+        }
+    }
+
     /// Makes a system call that writes to the socket, as soon as the socket takes anything.
     pub(crate) fn poll_call(
         self,

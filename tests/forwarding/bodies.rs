@@ -80,6 +80,15 @@ fn trailers_cross_both_ways() {
 }
 
 #[test]
+fn a_client_that_does_not_ask_for_trailers_gets_none() {
+    let backed = Backed::start("");
+    let mut client = backed.connect();
+    client.send(b"GET /raw/trailers HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let response = client.response();
+    assert_eq!((response.text().as_str(), response.trailers.len()), ("ok\n", 0));
+}
+
+#[test]
 fn the_answer_to_head_has_the_length_and_no_body() {
     let backed = Backed::start("");
     let mut client = backed.connect();

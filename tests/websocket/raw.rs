@@ -134,3 +134,36 @@ fn an_upgrade_from_an_http10_client_is_no_upgrade() {
     let response = client.response();
     assert_eq!((response.status, crate::support::seen(&response.json(), "upgrade").len()), (200, 0));
 }
+
+#[test]
+fn a_101_to_what_was_not_offered_is_a_502() {
+    let site = Site::new(&format!("//- /proxy.toml\n{FORWARD}"));
+    let listener = UnixListener::bind(site.join("api.sock")).unwrap();
+    let edge = Edge::start_with(site, |_| {});
+    for upgrade in ["Upgrade: other\r\n", "Upgrade: echo-raw, other\r\n", ""] {
+        let mut client = edge.connect();
+        client.send(ECHO_RAW);
+        let mut server = crate::support::accept(&listener);
+        write!(server, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{upgrade}\r\n").unwrap();
+        assert_eq!(client.response().status, 502, "{upgrade}");
+    }
+}
+
+#[test]
+fn a_server_that_ends_its_half_still_hears_the_client() {
+    let backed_site = Site::new(&format!("//- /proxy.toml\n{FORWARD}"));
+    let listener = UnixListener::bind(backed_site.join("api.sock")).unwrap();
+    let edge = Edge::start_with(backed_site, |_| {});
+    let mut client = edge.connect();
+    client.send(ECHO_RAW);
+    let mut server = crate::support::accept(&listener);
+    server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo-raw\r\n\r\nlast").unwrap();
+    server.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.head().status, 101);
+    assert_eq!(client.read_to_end(), b"last");
+    client.send(b"goodbye");
+    client.finish();
+    let mut heard = Vec::new();
+    server.read_to_end(&mut heard).unwrap();
+    assert_eq!(heard, b"goodbye");
+}

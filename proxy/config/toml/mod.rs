@@ -19,6 +19,7 @@ mod item;
 mod keys;
 mod limits;
 mod log;
+mod passage;
 mod pattern;
 mod process;
 mod reader;
@@ -54,11 +55,13 @@ fn read_root(mut root: Table<'_>) -> Config {
     let has_tls = tls_table.is_there();
     let mut compression = root.table("compression", &keys::COMPRESSION, "[compression]");
     let coded_files = coded_files::read(&mut compression);
+    let (limits, buffering) = limits::read_limits(root.table("limits", &keys::LIMITS, "[limits]"));
     let config = Config {
         coded_files,
         server: server::read(root.table("server", &keys::SERVER, "[server]"), has_tls),
         tls: tls::read(tls_table),
-        limits: limits::read_limits(root.table("limits", &keys::LIMITS, "[limits]")),
+        limits,
+        buffering,
         timeouts: limits::read_timeouts(root.table("timeouts", &keys::TIMEOUTS, "[timeouts]")),
         compression: compression::read(compression),
         headers: headers::read_global(root.table("headers", &keys::HEADERS, "[headers]")),

@@ -4,7 +4,7 @@ use ::toml::de::DeValue;
 
 use super::item::Item;
 use super::reader::Table;
-use super::{action, headers, keys, pattern};
+use super::{action, headers, keys, passage, pattern};
 use crate::config::{Diagnostic, HeaderRules, PathPattern, Route, Spanned};
 
 /// Reads every `[[route]]`, in the order of the file.
@@ -30,8 +30,17 @@ fn read_one(item: &Item<'_>) -> Option<Route> {
         let mistake = Diagnostic::new(headers.request.span, "`headers.request` counts only with `proxy`");
         item.reader.report(mistake.label("no upstream gets these").help("write `headers.response` for headers to the client"));
     }
+    let (buffer_request, timeouts) = passage::read(&mut table, entries.contains_key("proxy").then_some(()));
     table.finish();
-    Some(Route { span: item.span, patterns, action: action?, request_headers: headers.request.value, response_headers: headers.response })
+    Some(Route {
+        span: item.span,
+        patterns,
+        action: action?,
+        request_headers: headers.request.value,
+        response_headers: headers.response,
+        buffer_request,
+        timeouts,
+    })
 }
 
 fn read_patterns(table: &mut Table<'_>) -> Vec<Spanned<PathPattern>> {

@@ -33,6 +33,10 @@ header = "16KiB"
 header_count = 50
 uri = "4KiB"
 assets_memory = "1GiB"
+upstream_header = "128KiB"
+buffer_memory = "128KiB"
+buffer_disk = "2GiB"
+buffer_folder = "/var/tmp"
 
 [timeouts]
 header = "1s"
@@ -88,6 +92,8 @@ strip = "/api"
 headers.request.set = { "X-A" = "1" }
 headers.response.set."Cache-Control" = "no-store"
 headers.response.remove = ["X-B"]
+buffer_request = "8MiB"
+timeouts = { response = "5m", idle = "1m", stream = "1h" }
 
 [[route]]
 path = "/inline"
@@ -213,9 +219,15 @@ fn every_key_of_the_tables_is_read() {
             header: ByteSize(16 << 10),
             header_count: 50,
             uri: ByteSize(4 << 10),
-            assets_memory: ByteSize(1 << 30)
+            assets_memory: ByteSize(1 << 30),
+            upstream_header: ByteSize(128 << 10),
         }
     );
+    assert_eq!(config.buffering, Buffering { memory: ByteSize(128 << 10), disk: ByteSize(2 << 30), folder: "/var/tmp".into() });
+    let buffered = config.routes.iter().find_map(|route| Some((route.buffer_request.as_ref()?.value, route.timeouts)));
+    let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
+    let timeouts = RouteTimeouts { response: minutes(5), idle: minutes(1), stream: minutes(60) };
+    assert_eq!(buffered, Some((BufferRequest::UpTo(ByteSize(8 << 20)), timeouts)));
     assert_eq!(config.timeouts.stream, Duration::from_secs(420));
     assert_eq!(config.timeouts.tcp_keepalive, Duration::from_secs(8));
     assert_eq!(config.coded_files, CodedFiles { precompressed: false, compress: false });

@@ -1,11 +1,18 @@
-//! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, what is written to the upstream is
-//! made in `request`, what it answers is read in `response` and compressed in `compressed`, upgraded connections live on in `tunnel`.
+//! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, up in `send` and down from `receive` on;
+//! what is written to the upstream is made in `request`, what it answers is read in `response` and compressed in `compressed`. Bodies that are waited for
+//! first are `buffered` in a `spool`; upgraded connections live on in `tunnel`.
 
+mod buffered;
 mod compressed;
+mod course;
+mod receive;
 mod relay;
 pub(crate) mod request;
 mod response;
+mod send;
+mod spool;
 mod tunnel;
+mod waiting;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,11 +22,15 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
+pub(crate) use buffered::forward_buffered;
+pub(crate) use spool::Spool;
 pub(crate) use tunnel::{Tunnel, run as run_tunnel};
+pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use super::handler::{Handled, refuse, wants_upgrade, write_cause};
+use super::http1::body::BodyError;
 use super::live::{Live, LiveRoute};
 use super::refusal::Refusal;
 use super::worker::Worker;
@@ -84,6 +95,7 @@ async fn attempt<B: RequestBody, R: Responder>(
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
     let upgrade = exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
+    let asks_first = exchange.body.is_withheld();
     let mut head = worker.vectors.take();
     let context = request::Context {
         client: exchange.client,
@@ -91,6 +103,7 @@ async fn attempt<B: RequestBody, R: Responder>(
         rules: &route.request_rules,
         length: exchange.body.length(),
         upgrade,
+        asks_first,
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
     let mut reuse = Reuse::Allowed;
@@ -102,7 +115,7 @@ async fn attempt<B: RequestBody, R: Responder>(
             Err(failed) => break Err(failed),
         };
         attempts += 1;
-        let relay = Relay { route, live, worker, request: &head, upgrade };
+        let relay = Relay { route, live, worker, request: &head, upgrade, asks_first };
         match relay.run(exchange, connection).await {
             Ok(Relayed::Done(connection)) => {
                 if let Some(connection) = connection {
@@ -112,7 +125,7 @@ async fn attempt<B: RequestBody, R: Responder>(
             }
             Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
             Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => reuse = Reuse::Forbidden,
-            Err(failure) => break Err(refuse_failure(failure, server)),
+            Err(failure) => break Err(refuse_failure(failure, server, live)),
         }
     };
     worker.vectors.give(head);
@@ -191,25 +204,28 @@ fn refuse_connect(error: ConnectError) -> Refusal {
     }
 }
 
-fn refuse_failure(failure: Failure, server: &Server) -> Failed {
+fn refuse_failure(failure: Failure, server: &Server, live: &Live) -> Failed {
     let name = server.name();
     match failure {
         Failure::NoResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
         Failure::BadResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
         Failure::TimedOut(cause) => Failed::Refused(Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name}: {cause}"))),
-        Failure::RequestBody(error) => refuse_body(&error),
+        Failure::RequestBody(error) => refuse_body(&error, live),
         Failure::Client(error) => Failed::ClientGone(write_cause(&error)),
     }
 }
 
 /// The client's own body failed while it was forwarded.
-fn refuse_body(error: &super::http1::body::BodyError) -> Failed {
-    use super::http1::body::BodyError;
+fn refuse_body(error: &BodyError, live: &Live) -> Failed {
     let status = match error {
         BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
         BodyError::Malformed(_) => StatusCode::BAD_REQUEST,
         BodyError::Truncated | BodyError::Io(_) => return Failed::ClientGone(error.cause()),
     };
-    Failed::Refused(Refusal::closing(status, error.cause()))
+    let cause = match error {
+        BodyError::TooLarge => format!("{} ({} bytes)", error.cause(), live.plan().limits.body.0),
+        BodyError::TimedOut | BodyError::Malformed(_) | BodyError::Truncated | BodyError::Io(_) => error.cause(),
+    };
+    Failed::Refused(Refusal::closing(status, cause))
 }

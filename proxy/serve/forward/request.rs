@@ -20,6 +20,8 @@ pub(crate) struct Context<'a> {
     pub(crate) length: BodyLength,
     /// The client wants another protocol, and may have it.
     pub(crate) upgrade: bool,
+    /// The client holds its body back until the upstream wants it.
+    pub(crate) asks_first: bool,
 }
 
 /// Writes the head into `out`.
@@ -53,6 +55,9 @@ pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
             out.extend_from_slice(b"content-length: 0\r\n")
         }
         BodyLength::Empty => {}
+    }
+    if context.asks_first {
+        out.extend_from_slice(b"expect: 100-continue\r\n");
     }
     for (name, value) in &context.rules.set {
         push_line(out, name.as_str().as_bytes(), value.as_bytes());
@@ -165,7 +170,7 @@ mod tests {
 
     fn encoded(head: &RequestHead, strip: &str, length: BodyLength, upgrade: bool) -> Result<String, u16> {
         let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Https };
-        let context = Context { client: &client, strip, rules: &RequestRules::default(), length, upgrade };
+        let context = Context { client: &client, strip, rules: &RequestRules::default(), length, upgrade, asks_first: false };
         let mut out = Vec::new();
         encode(&mut out, head, &context).map_err(|refusal| refusal.status.as_u16())?;
         Ok(String::from_utf8_lossy(&out).into_owned())
@@ -244,7 +249,7 @@ mod tests {
             places: Vec::new(),
         };
         let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Http };
-        let context = Context { client: &client, strip: "", rules: &rules, length: BodyLength::Empty, upgrade: false };
+        let context = Context { client: &client, strip: "", rules: &rules, length: BodyLength::Empty, upgrade: false, asks_first: false };
         let mut out = Vec::new();
         encode(&mut out, &head("/", &[("Host", "a")]), &context).expect("encoded");
         let text = String::from_utf8_lossy(&out).into_owned();

@@ -11,8 +11,6 @@ use crate::serve::compress::Untouchable;
 use crate::serve::exchange::{Present, push_line};
 use crate::serve::http1::framing::{Framing, FramingFields};
 
-/// Bytes of a response head: large cookies and tokens are no error.
-pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Fields of a response head.
 const FIELDS_MAX: usize = 512;
 
@@ -27,8 +25,10 @@ pub(super) struct UpstreamHead {
     pub(super) stated_length: Option<u64>,
     /// The server keeps the connection.
     pub(super) keep_alive: bool,
-    /// A stream of events: no idle limit.
-    pub(super) is_event_stream: bool,
+    /// Events or gRPC, which may be silent for as long as they like.
+    pub(super) is_stream: bool,
+    /// The protocols that a 101 switches to.
+    pub(super) upgrade: Vec<u8>,
     /// What the upstream says about changing the content.
     pub(super) untouchable: Untouchable,
     pub(super) present: Present,
@@ -42,16 +42,31 @@ pub(super) struct Expected<'a> {
     pub(super) is_head: bool,
 }
 
-/// Looks for a complete head: its length, if it is there.
-pub(super) fn find_end(bytes: &[u8]) -> Option<usize> {
-    let mut line_start = 0;
-    for newline in memchr::memchr_iter(b'\n', bytes) {
-        if line_start > 0 && matches!(bytes.get(line_start..newline), Some([] | [b'\r'])) {
-            return Some(newline + 1);
+/// Looks for the end of a head, without looking at any byte twice.
+#[derive(Debug, Default)]
+pub(super) struct HeadEnd {
+    scanned: usize,
+    line_start: usize,
+}
+
+impl HeadEnd {
+    /// The length of the head, once it is complete. `bytes` is all that has come of it.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let from = self.scanned;
+        self.scanned = bytes.len();
+        for newline in memchr::memchr_iter(b'\n', bytes.get(from..).unwrap_or_default()).map(|found| from + found) {
+            if self.line_start > 0 && matches!(bytes.get(self.line_start..newline), Some([] | [b'\r'])) {
+                return Some(newline + 1);
+            }
+            self.line_start = newline + 1;
         }
-        line_start = newline + 1;
+        None
     }
-    None
+}
+
+/// `true` when what has come cannot become a response: it is said at once, and not when the deadline has passed.
+pub(super) fn is_foreign(bytes: &[u8]) -> bool {
+    bytes.iter().zip(b"HTTP/1.").any(|(byte, expected)| byte != expected)
 }
 
 /// Reads a complete head.
@@ -59,13 +74,16 @@ pub(super) fn find_end(bytes: &[u8]) -> Option<usize> {
 /// # Errors
 /// The cause, for the log.
 pub(super) fn parse(bytes: &[u8], expected: Expected<'_>) -> Result<UpstreamHead, &'static str> {
+    if is_foreign(bytes) {
+        return Err("malformed response head: it does not begin with HTTP/1");
+    }
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err("an empty line inside the response head"),
-        Err(httparse::Error::TooManyHeaders) => return Err("too many fields in the response head"),
+        Err(httparse::Error::TooManyHeaders) => return Err("too many fields in the response head: more than 512"),
         Err(_) => return Err("malformed response head"),
     }
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("malformed status")?;
@@ -86,7 +104,8 @@ struct Reading<'a> {
     framing: FramingFields,
     stated_length: Option<u64>,
     defaults_present: u32,
-    is_event_stream: bool,
+    is_stream: bool,
+    upgrade: Vec<u8>,
     untouchable: Untouchable,
     present: Present,
 }
@@ -102,7 +121,8 @@ impl<'a> Reading<'a> {
             framing: FramingFields::default(),
             stated_length: None,
             defaults_present: 0,
-            is_event_stream: false,
+            is_stream: false,
+            upgrade: Vec::new(),
             untouchable: Untouchable::default(),
             present: Present::default(),
         }
@@ -119,7 +139,10 @@ impl<'a> Reading<'a> {
                 self.framing.transfer_encoding(value);
                 return Ok(());
             }
-            Some(Known::Upgrade) if self.keeps_upgrade => {}
+            Some(Known::Upgrade) if self.keeps_upgrade => {
+                self.upgrade.extend_from_slice(value);
+                self.upgrade.push(b',');
+            }
             Some(known) if known.is_hop_by_hop() => return Ok(()),
             _ => {}
         }
@@ -128,7 +151,7 @@ impl<'a> Reading<'a> {
         }
         if name.eq_ignore_ascii_case(b"content-type") {
             let media_type = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-            self.is_event_stream = media_type.eq_ignore_ascii_case(b"text/event-stream");
+            self.is_stream = is_stream(media_type);
         }
         self.untouchable.note(name, value);
         if self.policy.overrides(name) {
@@ -162,22 +185,32 @@ impl<'a> Reading<'a> {
         let framing = self.framing.resolve().map_err(|error| error.cause())?;
         let bodiless = expected.is_head || status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         // RFC 9112 §6.3: no length and no coding means until the connection closes.
+        let announced = framing;
         let framing = if bodiless { Framing::Empty } else { framing.unwrap_or(Framing::UntilClose) };
         if framing == Framing::Chunked && !is_http11 {
             return Err("Transfer-Encoding in an HTTP/1.0 response");
         }
+        // A 204 has no content (RFC 9110 §8.6): from who announces some, it may come all the same.
+        let announces = status == StatusCode::NO_CONTENT && !matches!(announced, None | Some(Framing::Empty));
         let keep_alive = if is_http11 { !self.names_connection(b"close") } else { self.names_connection(b"keep-alive") };
         Ok(UpstreamHead {
             status,
             lines: self.lines,
             framing,
             stated_length: self.stated_length,
-            keep_alive: keep_alive && framing != Framing::UntilClose,
-            is_event_stream: self.is_event_stream,
+            keep_alive: keep_alive && framing != Framing::UntilClose && !announces,
+            is_stream: self.is_stream,
+            upgrade: self.upgrade,
             untouchable: self.untouchable,
             present: self.present,
         })
     }
+}
+
+/// What is silent without being stuck.
+fn is_stream(media_type: &[u8]) -> bool {
+    media_type.eq_ignore_ascii_case(b"text/event-stream")
+        || media_type.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
 }
 
 #[cfg(test)]
@@ -260,10 +293,43 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_end_of_a_head_is_the_same_however_it_is_cut() {
+        let bytes = b"HTTP/1.1 200 OK\r\nX: y\n\r\nrest";
+        for piece in 1..bytes.len() {
+            let mut scanner = HeadEnd::default();
+            let ends = (piece..=bytes.len()).step_by(piece).chain([bytes.len()]);
+            assert_eq!(ends.into_iter().find_map(|end| scanner.find(&bytes[..end])), Some(24), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_204_that_announces_content_is_the_last_on_its_connection() {
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\n\r\n").map(|head| head.keep_alive), Ok(true));
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n").map(|head| head.keep_alive), Ok(true));
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n").map(|head| head.keep_alive), Ok(false));
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n").map(|head| head.keep_alive), Ok(false));
+    }
+
+    #[test]
+    fn events_and_grpc_are_streams_and_other_types_are_not() {
+        for (kind, is_stream) in [
+            ("text/event-stream; charset=utf-8", true),
+            ("application/grpc+proto", true),
+            ("application/grpc", true),
+            ("application/grpC-web", true),
+            ("application/json", false),
+            ("application/x-ndjson", false),
+        ] {
+            let head = read(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n").as_bytes()).expect("valid");
+            assert_eq!(head.is_stream, is_stream, "{kind}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
-            let _ = find_end(&bytes);
+            let _ = HeadEnd::default().find(&bytes);
             let _ = read(&bytes);
         }
     }

@@ -24,11 +24,13 @@ pub(crate) struct Tunnel {
     upstream: Connection,
     /// Bytes that came behind the 101.
     first: Vec<u8>,
+    /// How long nothing may move; zero: for ever.
+    idle: Duration,
 }
 
 impl Tunnel {
-    pub(super) fn new(upstream: Connection, first: Vec<u8>) -> Self {
-        Self { upstream, first }
+    pub(super) fn new(upstream: Connection, first: Vec<u8>, idle: Duration) -> Self {
+        Self { upstream, first, idle }
     }
 }
 
@@ -39,15 +41,9 @@ pub(crate) struct Moved {
     pub(crate) to_upstream: u64,
 }
 
-/// Moves bytes until both sides have ended, one fails, or nothing moved for `idle` (zero: for ever). `first` came from the client behind its request.
-pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: S,
-    first: Vec<u8>,
-    tunnel: Tunnel,
-    worker: Rc<Worker>,
-    idle: Duration,
-) -> Moved {
-    let Tunnel { mut upstream, first: from_upstream } = tunnel;
+/// Moves bytes until both sides have ended, one fails, or nothing moved for as long as the route allows. `first` came from the client behind its request.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut client: S, first: Vec<u8>, tunnel: Tunnel, worker: Rc<Worker>) -> Moved {
+    let Tunnel { mut upstream, first: from_upstream, idle } = tunnel;
     let mut up = Direction::new(first);
     let mut down = Direction::new(from_upstream);
     let mut deadline = Deadline::default();

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::framing::{Framing, FramingError, FramingFields};
 use crate::config::Limits;
+use crate::http::oversize::Longest;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::http::{hop, host};
 use crate::serve::refusal::Refusal;
@@ -48,7 +49,7 @@ impl HeadScanner {
             let is_empty = matches!(line, [] | [b'\r']);
             self.scanned = newline + 1;
             if is_empty && self.lines > 0 {
-                return if self.scanned as u64 > limits.header.0 { Err(Self::too_large(limits)) } else { Ok(Some(self.scanned)) };
+                return if self.scanned as u64 > limits.header.0 { Err(Self::too_large(bytes, limits)) } else { Ok(Some(self.scanned)) };
             }
             if !is_empty {
                 if self.lines == 0 && memchr::memmem::find(line, b" HTTP/").is_none() {
@@ -70,13 +71,13 @@ impl HeadScanner {
             ));
         }
         if bytes.len() as u64 > limits.header.0 {
-            return Err(Self::too_large(limits));
+            return Err(Self::too_large(bytes, limits));
         }
         Ok(None)
     }
 
-    fn too_large(limits: &Limits) -> Refusal {
-        let cause = format!("the head exceeds limits.header ({} bytes)", limits.header.0);
+    fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {
+        let cause = format!("the head exceeds limits.header ({} bytes): {}", limits.header.0, Longest::of(bytes));
         Refusal::closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, cause)
     }
 }

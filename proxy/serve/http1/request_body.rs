@@ -88,6 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
         self.reader.has_buffered()
     }
 
+    fn is_withheld(&self) -> bool {
+        self.expectation.get() == Expectation::Waiting && !self.reader.has_buffered()
+    }
+
     async fn client_gone(&mut self) {
         self.reader.sender_gone().await;
     }

@@ -16,7 +16,8 @@ use super::chunk_frame::ChunkFrame;
 use super::framing::Framing;
 use super::outbound::{self, write_all};
 use crate::assets::{Body, Stored};
-use crate::http::request::{Method, RequestHead, Version};
+use crate::http::hop;
+use crate::http::request::{Known, Method, RequestHead, Version};
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
 use crate::serve::file;
@@ -45,6 +46,7 @@ pub(crate) struct Http1Responder<'a, S> {
     is_head: bool,
     keep_alive: bool,
     can_upgrade: bool,
+    trailers: Trailers,
     framing: Framing,
     sent: Sent,
 }
@@ -77,6 +79,7 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
             is_head: request.method() == Method::Head,
             keep_alive: keep_alive == KeepAlive::Yes,
             can_upgrade: request.version() == Version::Http11,
+            trailers: Trailers::wanted_by(request),
             framing: Framing::Empty,
             sent: Sent::default(),
         }
@@ -146,6 +149,9 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     /// Sends a piece in the framing of the response, behind the head if there is one to send.
     async fn send(&mut self, head: bool, piece: Piece<'_>) -> io::Result<()> {
         let data = if self.is_head || self.framing == Framing::Empty { &[] } else { piece.data };
+        // Who does not say that it takes trailers may take them for the next response (RFC 9110 §6.5.1).
+        let trailers = if self.trailers == Trailers::Sent { piece.trailers } else { &[] };
+        let piece = Piece { trailers, ..piece };
         if self.is_head || self.framing != Framing::Chunked {
             if head || !data.is_empty() {
                 self.write_pieces(head, &[], data, &[]).await?;
@@ -203,6 +209,22 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     }
 }
 
+/// What becomes of trailers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trailers {
+    Sent,
+    Dropped,
+}
+
+impl Trailers {
+    fn wanted_by(request: &RequestHead) -> Self {
+        let is_trailers = |member: &[u8]| member.eq_ignore_ascii_case(b"trailers");
+        let is_wanted =
+            request.version() == Version::Http11 && request.joined(Known::Te).is_some_and(|value| hop::members(&value).any(is_trailers));
+        if is_wanted { Self::Sent } else { Self::Dropped }
+    }
+}
+
 /// Whether a connection may go on after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeepAlive {
@@ -253,6 +275,13 @@ impl<S: AsyncWrite + SendFile + Unpin> Responder for Http1Responder<'_, S> {
     fn abort(&mut self) {
         self.keep_alive = false;
         self.sent.is_complete = false;
+        // Where the end of the connection is the end of the content, an orderly one would say that this was all.
+        if self.framing == Framing::UntilClose
+            && self.has_begun()
+            && let Some(socket) = self.stream.borrow().plain()
+        {
+            socket.reset_on_close();
+        }
     }
 
     async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()> {

@@ -88,9 +88,19 @@ pub(in super::super) const LIMITS: Keys = Keys {
         key("assets_memory", "\"256MiB\""),
         later("connections", ""),
         later("connections_per_ip", "connections are not counted by address"),
-        later("upstream_header", ""),
+        key("upstream_header", "\"64KiB\""),
+        key("buffer_memory", "\"64KiB\""),
+        key("buffer_disk", "\"1GiB\""),
+        key("buffer_folder", "\"/tmp\""),
     ],
-    near: &[("client_max_body_size", "body"), ("headers", "header"), ("url", "uri")],
+    near: &[
+        ("client_max_body_size", "body"),
+        ("headers", "header"),
+        ("url", "uri"),
+        ("proxy_buffer_size", "upstream_header"),
+        ("client_body_buffer_size", "buffer_memory"),
+        ("client_body_temp_path", "buffer_folder"),
+    ],
 };
 
 pub(in super::super) const TIMEOUTS: Keys = Keys {
@@ -232,9 +242,10 @@ pub(in super::super) const ROUTE: Keys = Keys {
         key("redirect", "\"/new\""),
         key("respond", "{ status = 200, body = \"ok\\n\" }"),
         key("headers", "{ response = { set = { \"Cache-Control\" = \"no-store\" } } }"),
+        key("buffer_request", "true"),
+        key("timeouts", "{ response = \"5m\" }"),
         later("host", "upstreams get the Host that the client sent"),
         later("limits", "`[limits]` counts for every route"),
-        later("timeouts", "`[timeouts]` counts for every route"),
         later("rate", "requests are not counted"),
         later("cors", "answer it in the API, or set the headers in `headers.response.set`"),
         later("cache", "responses of upstreams are not kept"),
@@ -245,6 +256,8 @@ pub(in super::super) const ROUTE: Keys = Keys {
     ],
     near: &[
         ("proxy_pass", "proxy"),
+        ("proxy_request_buffering", "buffer_request"),
+        ("timeout", "timeouts"),
         ("location", "path"),
         ("prefix", "path"),
         ("upstream", "proxy"),
@@ -265,6 +278,17 @@ pub(in super::super) const ROUTE: Keys = Keys {
         ("dotfiles", "hidden"),
         ("response", "respond"),
     ],
+};
+
+pub(in super::super) const ROUTE_TIMEOUTS: Keys = Keys {
+    title: "timeouts of [[route]]",
+    keys: &[
+        key("response", "\"5m\""),
+        key("idle", "\"60s\""),
+        key("stream", "\"0s\""),
+        later("connect", "`[timeouts]` counts for every route"),
+    ],
+    near: &[("proxy_read_timeout", "response"), ("read", "response"), ("websocket", "stream")],
 };
 
 pub(in super::super) const ROUTE_HEADERS: Keys = Keys {
