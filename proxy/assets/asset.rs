@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::coded::CodedForms;
-use super::content::Content;
 use super::nonce::NoncedPage;
 use super::page::Page;
 use super::policy::Policy;
-use super::variant::Variant;
+use super::variant::{Form, Variant};
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 use crate::http::request::{Known, RequestHead};
@@ -59,10 +58,10 @@ impl Asset {
         coded.choose(head.joined(Known::AcceptEncoding).as_deref()).unwrap_or(&self.identity)
     }
 
-    /// Serves these bytes, whose XXH3-128 is `hash`, as the coded form of the file.
-    pub(super) fn put(&self, coding: Coding, content: Content, hash: u128) {
+    /// Serves these bytes as the coded form of the file.
+    pub(super) fn put(&self, coding: Coding, form: Form) {
         if let Some(coded) = &self.coded {
-            coded.put(coding, self.identity.coded(coding, content, hash));
+            coded.put(coding, self.identity.coded(coding, form));
         }
     }
 

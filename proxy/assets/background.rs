@@ -21,6 +21,7 @@ use super::content::{Content, ReadFile};
 use super::content_reader::ContentReader;
 use super::problem::Warning;
 use super::siblings;
+use super::variant::Form;
 use crate::http::encoding::Coding;
 
 /// The codings that are made.
@@ -163,7 +164,7 @@ impl Thread {
             }
         };
         if let Some((bytes, hash)) = made {
-            asset.put(coding, Content::Memory(bytes), hash);
+            asset.put(coding, Form { content: Content::Memory(bytes), hash, origin: None });
             self.files += 1;
         }
     }
@@ -185,7 +186,7 @@ impl Thread {
 
 fn verify(asset: &Asset, sibling: Unverified) {
     match siblings::verify(&sibling.file.content, sibling.coding, &asset.identity.content) {
-        Ok(()) => asset.put(sibling.coding, sibling.file.content, sibling.file.hash),
+        Ok(()) => asset.put(sibling.coding, sibling.file.into()),
         Err(reason) => tracing::warn!("{}", Warning { path: sibling.path, reason }),
     }
 }

@@ -25,6 +25,7 @@ use super::root::{self, Root};
 use super::siblings;
 use super::spa::Spa;
 use super::storage::Taken;
+use super::unchanged::Unchanged;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
 use super::{Assets, Options, environment};
@@ -47,10 +48,12 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     let mut warnings = Vec::new();
     let roots = root::open_all(root, options.selection, &mut warnings)?;
     let walked: Vec<_> = roots.iter().map(|root| walk::walk(root, options.selection.hidden, &mut warnings)).collect::<Result<_, _>>()?;
-    let (reader, reads) = read_all(root, &walked, options);
+    let unchanged = Unchanged::since(options.previous);
+    let (reader, reads) = read_all(root, &walked, options, &unchanged);
     let mut loading = Loading {
         files: &[],
         options,
+        unchanged,
         reads: Vec::new(),
         refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
         lookup: Lookup::default(),
@@ -74,25 +77,31 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     let (mut assets, mut summary) = loading.finish(pages);
     let (memory_bytes, open_files) = reader.usage();
     assets.taken = Taken { memory_bytes, open_files };
-    summary.memory_bytes = memory_bytes;
+    (summary.memory_bytes, summary.read_files) = (memory_bytes, reader.read_files());
     Ok((assets, summary))
 }
 
 /// A file that was read, or why it could not be; taken out when it is made an asset.
 type Read = Option<io::Result<ReadFile>>;
 
-/// Reads the files of all roots, on all cores: first how long they are, which decides what stays on disk, then what is in them. Those that an
-/// earlier root answers for are left out.
-fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>) -> (Reader, Vec<Vec<Read>>) {
+/// Reads the files of all roots, on all cores: first what they look like, which decides what is taken over from the build before and what stays on
+/// disk, then what is in the others. Those that an earlier root answers for are left out.
+fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>, unchanged: &Unchanged<'_>) -> (Reader, Vec<Vec<Read>>) {
     let mut seen = HashSet::new();
     let files: Vec<_> = walked.iter().flatten().map(|file| (file, seen.insert(file.key.as_slice()))).collect();
-    let length_of = |(): &mut (), &(file, counts): &(&WalkedFile, bool)| if counts { file.length() } else { 0 };
-    let homes = options.storage.homes(&parallel::map(&files, length_of), options.memory_file_bytes_max);
-    let reader = Reader::new(options.storage, options.memory_file_bytes_max);
+    let look = |(): &mut (), &(file, counts): &(&WalkedFile, bool)| if counts { file.look() } else { None };
+    let looks = parallel::map(&files, look);
+    let lengths: Vec<u64> = looks.iter().map(|look| look.map_or(0, |stamp| stamp.length())).collect();
+    let homes = options.storage.homes(&lengths, options.memory_file_bytes_max);
+    let reader = Reader::new(options.storage, options.memory_file_bytes_max, options.now);
     let progress = Progress::new(root, files.len());
-    let files: Vec<_> = files.into_iter().zip(homes).collect();
-    let reads = parallel::map(&files, |scratch: &mut Scratch, &((file, counts), home)| {
-        let read = counts.then(|| reader.read(file, home, scratch));
+    let files: Vec<_> = files.into_iter().zip(homes).zip(looks).collect();
+    let reads = parallel::map(&files, |scratch: &mut Scratch, &(((file, counts), home), look)| {
+        let known = look.and_then(|stamp| unchanged.find(&stamp));
+        let read = counts.then(|| match known.and_then(|known| reader.take_over(file, home, known)) {
+            Some(taken_over) => Ok(taken_over),
+            None => reader.read(file, home, scratch),
+        });
         progress.step();
         read
     });
@@ -108,6 +117,8 @@ struct Loading<'a> {
     /// Those of the root that is being loaded.
     files: &'a [WalkedFile],
     options: &'a Options<'a>,
+    /// What the build before has of them.
+    unchanged: Unchanged<'a>,
     /// One for each of `files`.
     reads: Vec<Read>,
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
@@ -191,7 +202,7 @@ impl<'a> Loading<'a> {
 
     fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<Arc<Asset>, LoadError> {
         let read = self.take(index).map_err(|error| LoadError::unreadable(&file.path, error))?;
-        let siblings = self.siblings(&file.key, &read.content);
+        let siblings = self.siblings(&file.key, &read);
         let unverified = siblings.unverified.iter().map(|sibling| &sibling.file);
         for read in siblings.verified.iter().map(|(_, read)| read).chain(unverified).chain([&read]) {
             self.summary.files += 1;
@@ -212,7 +223,8 @@ impl<'a> Loading<'a> {
     }
 
     /// Reads the coded siblings of a file; of those that are of no use, a warning is kept.
-    fn siblings(&mut self, key: &[u8], base: &Content) -> Siblings {
+    fn siblings(&mut self, key: &[u8], base_file: &ReadFile) -> Siblings {
+        let base = &base_file.content;
         let mut found = Siblings::default();
         for (coding, suffix) in siblings::SUFFIXES {
             let Some((index, walked)) = self
@@ -226,6 +238,10 @@ impl<'a> Loading<'a> {
             let cost = base.length().max(VERIFIED_BYTES_MIN);
             let is_verified_now = self.verified_bytes.saturating_add(cost) <= VERIFIED_AT_LOAD_BYTES_MAX;
             let result = match inspected {
+                Ok(read) if self.unchanged.is_verified(base_file.origin, coding, read.origin) => {
+                    found.verified.push((coding, read));
+                    Ok(())
+                }
                 Ok(read) if is_verified_now => {
                     self.verified_bytes += cost;
                     siblings::verify(&read.content, coding, base).map(|()| found.verified.push((coding, read)))
@@ -259,7 +275,7 @@ impl<'a> Loading<'a> {
             vary: if is_alone { Vary::No } else { Vary::ByEncoding },
             options: self.options,
         };
-        let page = Page::new(media_type, &read.content, &common);
+        let (page, origin) = (Page::new(media_type, &read.content, &common), read.origin);
         // It is another one each time.
         let is_nonced = page.nonced.is_some();
         let [alone, varied] = &self.refused;
@@ -272,7 +288,15 @@ impl<'a> Loading<'a> {
             page,
         });
         for (coding, read) in siblings.verified {
-            asset.put(coding, read.content, read.hash);
+            asset.put(coding, read.into());
+        }
+        if compresses {
+            let awaited = |coding| siblings.unverified.iter().any(|sibling| sibling.coding == coding);
+            for (coding, _) in siblings::SUFFIXES.into_iter().filter(|&(coding, _)| !awaited(coding) && !asset.has(coding)) {
+                if let Some(form) = self.unchanged.made(origin, coding) {
+                    asset.put(coding, form);
+                }
+            }
         }
         if !is_nonced {
             self.jobs.extend(Job::new(&asset, siblings.unverified, compresses));
@@ -303,6 +327,7 @@ impl<'a> Loading<'a> {
                 content: Content::Memory(text.into()),
                 is_utf8: true,
                 modified: None,
+                origin: None,
             };
             // The names say the types and the cache policy, and are no files: nothing is found under them.
             let page = self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Siblings::default());

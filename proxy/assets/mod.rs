@@ -49,6 +49,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unchanged;
 mod variant;
 mod walk;
 
@@ -108,6 +109,8 @@ pub struct Options<'a> {
     pub selection: &'a Selection,
     /// Where coded forms come from.
     pub coded: CodedSources,
+    /// The build that is served meanwhile: of its files, those that are unchanged are taken over and not read.
+    pub previous: Option<&'a Assets>,
 }
 
 /// Where the coded forms of files come from.

@@ -17,6 +17,8 @@ pub struct Summary {
     pub first_root_files: usize,
     /// Bytes of their contents in memory, identical contents counted once.
     pub memory_bytes: u64,
+    /// Files that were read; the others are unchanged since the build before.
+    pub read_files: usize,
     /// Bytes of the files that stay on disk.
     pub disk_bytes: u64,
     /// What was left out, in the order of the paths.

@@ -67,12 +67,17 @@ impl Stored {
         matches!(self.place, Place::Open { .. })
     }
 
+    /// The file on disk, as it was when it was read.
+    pub(super) const fn identity(&self) -> Option<Identity> {
+        match &self.place {
+            Place::Shelf { .. } => None,
+            Place::Open { identity, .. } | Place::Closed { identity, .. } => Some(*identity),
+        }
+    }
+
     /// `true` when it is this file on disk.
     pub(super) fn is_file(&self, other: &Identity) -> bool {
-        match &self.place {
-            Place::Shelf { .. } => false,
-            Place::Open { identity, .. } | Place::Closed { identity, .. } => identity == other,
-        }
+        self.identity().as_ref() == Some(other)
     }
 
     /// `true` when it is a file on disk, which can be slow to read and can change.

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use http::{HeaderValue, header};
 
 use super::content::{Content, ReadFile};
+use super::unchanged::Origin;
 use super::{Fields, Options};
 use crate::http::conditional::{Strength, Validators};
 use crate::http::date;
@@ -30,10 +31,29 @@ pub(super) enum Vary {
     ByEncoding,
 }
 
+/// The bytes of a coded form.
+pub(super) struct Form {
+    pub(super) content: Content,
+    /// XXH3-128 of its bytes.
+    pub(super) hash: u128,
+    /// The sibling that it was read from; `None` when it was made.
+    pub(super) origin: Option<Origin>,
+}
+
+impl From<ReadFile> for Form {
+    fn from(read: ReadFile) -> Self {
+        Self { content: read.content, hash: read.hash, origin: read.origin }
+    }
+}
+
 /// A representation (RFC 9110 §8).
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) content: Content,
+    /// XXH3-128 of its bytes.
+    pub(super) hash: u128,
+    /// The file that has these bytes; `None` when they were made, or may have changed unseen.
+    pub(super) origin: Option<Origin>,
     etag: HeaderValue,
     last_modified: Option<u64>,
     date_strength: Strength,
@@ -64,6 +84,8 @@ impl Variant {
 
         Self {
             content: file.content,
+            hash: file.hash,
+            origin: file.origin,
             etag,
             last_modified: common.last_modified,
             date_strength: date_strength(common),
@@ -81,8 +103,8 @@ impl Variant {
     ///
     /// The tag is of the coded bytes, not of the file's: two versions of an encoder may make two forms of one file, and the parts of
     /// these must never be put together. Replicas of one version have the same bytes, and so the same tag.
-    pub(super) fn coded(&self, coding: Coding, content: Content, hash: u128) -> Self {
-        let etag = entity_tag(hash, Some(coding));
+    pub(super) fn coded(&self, coding: Coding, form: Form) -> Self {
+        let etag = entity_tag(form.hash, Some(coding));
         let retagged = |block: &FieldBlock| -> Fields {
             let fields = block.map().iter().map(|(name, value)| (name.clone(), value.clone()));
             fields
@@ -94,7 +116,9 @@ impl Variant {
         let place = full.iter().position(|(name, _)| *name == header::CONTENT_TYPE).map_or(0, |at| at + 1);
         full.insert(place, (header::CONTENT_ENCODING, HeaderValue::from_static(coding.name())));
         Self {
-            content,
+            content: form.content,
+            hash: form.hash,
+            origin: form.origin,
             full: FieldBlock::new(full),
             not_modified: FieldBlock::new(retagged(&self.not_modified)),
             etag,
@@ -107,6 +131,8 @@ impl Variant {
     pub(super) fn detached(&self) -> Self {
         Self {
             content: self.content.detached(),
+            hash: self.hash,
+            origin: self.origin,
             etag: self.etag.clone(),
             last_modified: self.last_modified,
             date_strength: self.date_strength,

@@ -130,7 +130,7 @@ impl Live {
         }
     }
 
-    /// Loads a root as it is now, beside what serves.
+    /// Loads a root as it is now, beside what serves; of that, what is unchanged is taken over.
     ///
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
@@ -142,7 +142,12 @@ impl Live {
                 left.take(assets.taken());
             }
         }
-        load_folder(&root.folder, &self.route(root.route).policy, (self.plan.coded_files, now, left))
+        load_folder(
+            &root.folder,
+            &self.route(root.route).policy,
+            (self.plan.coded_files, now, left),
+            self.build_of(root.route).map(|(assets, _)| &**assets),
+        )
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -306,6 +311,7 @@ fn load_folder(
     folder: &Folder,
     policy: &ResponsePolicy,
     (coded, now, storage): (CodedFiles, SystemTime, Storage),
+    previous: Option<&Assets>,
 ) -> Result<(Assets, Summary), LoadError> {
     let decorate = |fields| policy.decorate(fields);
     let options = assets::Options {
@@ -321,6 +327,7 @@ fn load_folder(
         now,
         selection: &folder.selection,
         coded: assets::CodedSources { siblings: coded.precompressed, compress: coded.compress },
+        previous,
     };
     Assets::load(&folder.root.value, &options)
 }
@@ -344,7 +351,7 @@ fn load_action(
             let body = Bytes::copy_from_slice(body.as_bytes());
             LiveAction::Respond { status: *status, content: Fixed::new(block, body, &plan.compression) }
         }
-        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage)) {
+        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage), None) {
             Ok((assets, summary)) => {
                 storage.take(assets.taken());
                 report.files += summary.files;

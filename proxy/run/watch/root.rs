@@ -278,7 +278,8 @@ impl RootWatch {
         let bytes = summary.memory_bytes + summary.disk_bytes;
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (root, files) = (self.path().display(), summary.files);
-        tracing::info!(%root, files, bytes, added, changed, removed, kept = kept_count, ms, "serving a new build");
+        let read = summary.read_files;
+        tracing::info!(%root, files, read, bytes, added, changed, removed, kept = kept_count, ms, "serving a new build");
         (self.known, self.is_unsteady, self.refused) = (Some(Ok(fingerprint)), false, None);
         self.rest();
         before
