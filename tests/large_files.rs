@@ -193,6 +193,11 @@ fn files_over_the_memory_limit_are_served_from_disk() {
     for (name, bytes) in &files {
         assert!(edge.get(&format!("/{name}"), "").body == *bytes, "{name}");
     }
+    let full = edge.wait_for_event("the warning", |event| event["level"] == "warn");
+    let text = full["msg"].as_str().unwrap_or_default();
+    assert!(text.contains("limits.assets_memory") && text.contains("/11.bin"), "{full}");
+    let serving = edge.wait_for_event("the start", |event| event["msg"] == "serving");
+    assert!(serving["memory"].as_u64().is_some_and(|bytes| (800_000..=1 << 20).contains(&bytes)), "{serving}");
     // The largest ones are those on disk: a change there shows.
     edge.site.write("site/0.bin", b"changed");
     edge.site.write("site/11.bin", b"changed");

@@ -1,4 +1,4 @@
-//! From the files of a folder to its assets: reading, pairing with coded siblings, index files, the page of the application.
+//! From the files of a folder, read by `reads`, to its assets: pairing with coded siblings, index files, the page of the application.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -16,11 +16,9 @@ use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
 use super::page::Page;
-use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
-use super::progress::Progress;
-use super::reader::{Reader, Scratch};
+use super::reads::{self, Read, Reads};
 use super::root::{self, Root};
 use super::siblings;
 use super::spa::Spa;
@@ -49,13 +47,20 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     let roots = root::open_all(root, options.selection, &mut warnings)?;
     let walked: Vec<_> = roots.iter().map(|root| walk::walk(root, options.selection.hidden, &mut warnings)).collect::<Result<_, _>>()?;
     let unchanged = Unchanged::since(options.previous);
-    let (reader, reads) = read_all(root, &walked, options, &unchanged);
+    let refused = [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options)));
+    let files = walked.iter().map(|files| files.len() as u64).sum::<u64>();
+    let storage = options.storage.beside(variant::bookkeeping_estimate_bytes(options).saturating_mul(files));
+    let Reads { reader, by_root: reads, warning } = reads::read_all((root, &walked), options, (storage, &unchanged));
+    warnings.extend(warning);
+    let (read_bytes, _) = reader.usage();
     let mut loading = Loading {
         files: &[],
         options,
         unchanged,
         reads: Vec::new(),
-        refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
+        refused,
+        made_bytes: 0,
+        made_bytes_max: storage.memory_bytes_max.saturating_sub(read_bytes),
         lookup: Lookup::default(),
         taken: HashSet::new(),
         indexes: HashMap::new(),
@@ -76,38 +81,11 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
     let (mut assets, mut summary) = loading.finish(pages);
     let (memory_bytes, open_files) = reader.usage();
-    assets.taken = Taken { memory_bytes, open_files };
+    let bookkeeping_bytes = assets.lookup.files().map(|(_, asset)| asset.bookkeeping_bytes()).sum();
+    assets.taken = Taken { memory_bytes: memory_bytes + bookkeeping_bytes, open_files };
+    summary.bookkeeping_bytes = bookkeeping_bytes;
     (summary.memory_bytes, summary.read_files) = (memory_bytes, reader.read_files());
     Ok((assets, summary))
-}
-
-/// A file that was read, or why it could not be; taken out when it is made an asset.
-type Read = Option<io::Result<ReadFile>>;
-
-/// Reads the files of all roots, on all cores: first what they look like, which decides what is taken over from the build before and what stays on
-/// disk, then what is in the others. Those that an earlier root answers for are left out.
-fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>, unchanged: &Unchanged<'_>) -> (Reader, Vec<Vec<Read>>) {
-    let mut seen = HashSet::new();
-    let files: Vec<_> = walked.iter().flatten().map(|file| (file, seen.insert(file.key.as_slice()))).collect();
-    let look = |(): &mut (), &(file, counts): &(&WalkedFile, bool)| if counts { file.look() } else { None };
-    let looks = parallel::map(&files, look);
-    let lengths: Vec<u64> = looks.iter().map(|look| look.map_or(0, |stamp| stamp.length())).collect();
-    let homes = options.storage.homes(&lengths, options.memory_file_bytes_max);
-    let reader = Reader::new(options.storage, options.memory_file_bytes_max, options.now);
-    let progress = Progress::new(root, files.len());
-    let files: Vec<_> = files.into_iter().zip(homes).zip(looks).collect();
-    let reads = parallel::map(&files, |scratch: &mut Scratch, &(((file, counts), home), look)| {
-        let known = look.and_then(|stamp| unchanged.find(&stamp));
-        let read = counts.then(|| match known.and_then(|known| reader.take_over(file, home, known)) {
-            Some(taken_over) => Ok(taken_over),
-            None => reader.read(file, home, scratch),
-        });
-        progress.step();
-        read
-    });
-    let mut reads = reads.into_iter();
-    let by_root = walked.iter().map(|files| reads.by_ref().take(files.len()).collect()).collect();
-    (reader, by_root)
 }
 
 /// How the name of a list for programs ends; no file has it.
@@ -121,6 +99,9 @@ struct Loading<'a> {
     unchanged: Unchanged<'a>,
     /// One for each of `files`.
     reads: Vec<Read>,
+    /// Bytes of the coded forms that were taken over, and how many there may be.
+    made_bytes: u64,
+    made_bytes_max: u64,
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
     refused: [Arc<FieldBlock>; 2],
     lookup: Lookup,
@@ -293,7 +274,10 @@ impl<'a> Loading<'a> {
         if compresses {
             let awaited = |coding| siblings.unverified.iter().any(|sibling| sibling.coding == coding);
             for (coding, _) in siblings::SUFFIXES.into_iter().filter(|&(coding, _)| !awaited(coding) && !asset.has(coding)) {
-                if let Some(form) = self.unchanged.made(origin, coding) {
+                let Some(form) = self.unchanged.made(origin, coding) else { continue };
+                let bytes = self.made_bytes + form.content.length();
+                if bytes <= self.made_bytes_max {
+                    self.made_bytes = bytes;
                     asset.put(coding, form);
                 }
             }
@@ -342,7 +326,8 @@ impl<'a> Loading<'a> {
         self.list_folders();
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa, error_pages, background: Background::new(self.jobs), taken: Taken::default() }, summary)
+        let background = Background::new(self.jobs, self.made_bytes);
+        (Assets { lookup: self.lookup, spa, error_pages, background, taken: Taken::default() }, summary)
     }
 }
 

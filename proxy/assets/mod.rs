@@ -7,7 +7,7 @@
 //! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes
 //! to the folder. The look-up is by the bytes of a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `root` (where files are opened), `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load`
+//! Where to look next: `root` (where files are opened), `walk` (which files count), `reads` and `reader` (their bytes), `storage` (what is kept where), `load`
 //! (files to assets), `order` (the paths that they answer), `policy` (how long they may be cached), `spa` (when the page of the application
 //! answers), `reply` (which answer), `coded` (which coding), `siblings` and `background` (where coded forms come from), `precompress` (making
 //! siblings); `tree`, `changes` and `kept` for when a new build comes.
@@ -39,6 +39,7 @@ mod precompress;
 mod problem;
 mod progress;
 mod reader;
+mod reads;
 mod references;
 mod reply;
 mod root;
@@ -159,13 +160,13 @@ impl Assets {
     }
 
     /// Begins the work that is left when the folder is served: verifying siblings, and compressing files that have none. It goes on in a
-    /// thread of its own until the folder is dropped.
+    /// thread of its own until the folder is dropped. What is made takes no more memory than `room_bytes`.
     ///
     /// # Errors
     ///
     /// When there is no thread to be had; then files without verified siblings are served as they are.
-    pub fn begin_coding(&self) -> std::io::Result<()> {
-        self.background.begin()
+    pub fn begin_coding(&self, room_bytes: u64) -> std::io::Result<()> {
+        self.background.begin(room_bytes)
     }
 
     /// Finds what `path` names. It must come from [`normalize`](crate::http::path::normalize) and be relative to the route:
@@ -187,9 +188,10 @@ impl Assets {
         matches!(self.lookup.find(path), Some(Place::File(_)))
     }
 
-    /// What it takes; the forms that are made in the background come on top.
+    /// What it takes: contents, what is kept about them, and the forms that are made in the background (while they are made, what these may take at
+    /// most).
     pub fn taken(&self) -> Taken {
-        self.taken
+        Taken { memory_bytes: self.taken.memory_bytes.saturating_add(self.background.taken_bytes()), ..self.taken }
     }
 
     /// The paths of the scripts and styles that the page of the application, or else the index file of the root, asks for at once.

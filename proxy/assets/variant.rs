@@ -4,6 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use http::{HeaderValue, header};
 
+use super::asset::Asset;
 use super::content::{Content, ReadFile};
 use super::unchanged::Origin;
 use super::{Fields, Options};
@@ -11,6 +12,11 @@ use crate::http::conditional::{Strength, Validators};
 use crate::http::date;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
+
+/// The texts of an entity tag and of a time, with what their allocations cost.
+const VALUES_BYTES: u64 = 192;
+/// Three times a usual path.
+const KEY_BYTES: u64 = 3 * 48;
 
 /// What all representations of a file have in common.
 pub(super) struct Common<'a> {
@@ -94,6 +100,11 @@ impl Variant {
         }
     }
 
+    /// About how many bytes it takes beside its content.
+    pub(super) fn bookkeeping_bytes(&self) -> u64 {
+        size_of::<Self>() as u64 + VALUES_BYTES + self.full.memory_bytes() + self.not_modified.memory_bytes()
+    }
+
     pub(super) fn etag(&self) -> &HeaderValue {
         &self.etag
     }
@@ -144,6 +155,20 @@ impl Variant {
     pub(super) fn validators(&self) -> Validators<'_> {
         Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified, date_strength: self.date_strength }
     }
+}
+
+/// About what the bookkeeping of a file will be, before it is made: that of one with all the fields that files have.
+pub(super) fn bookkeeping_estimate_bytes(options: &Options<'_>) -> u64 {
+    let content = Content::Memory(bytes::Bytes::new());
+    let file = ReadFile { content, hash: 0, is_utf8: true, modified: None, origin: None };
+    let common = Common {
+        content_type: HeaderValue::from_static("text/javascript; charset=utf-8"),
+        cache_control: HeaderValue::from_static("public, max-age=31536000, immutable"),
+        last_modified: Some(0),
+        vary: Vary::ByEncoding,
+        options,
+    };
+    Variant::new(file, &common).bookkeeping_bytes() + size_of::<Asset>() as u64 + KEY_BYTES
 }
 
 /// A file that was read within the second of its modification may have changed once more in that second (RFC 9110 §8.8.2.2).

@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+/// What a field takes in a map: its name and value with a hash and links, and its places in the index.
+const MAP_ENTRY_BYTES: usize = size_of::<(HeaderName, HeaderValue)>() + 40;
+
 /// Fields in both forms. Never holds `Date`, `Content-Length`, `Transfer-Encoding` or `Connection`: the protocol writes those.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FieldBlock {
@@ -27,6 +30,11 @@ impl FieldBlock {
     /// `name: value\r\n` for each field, without the empty line.
     pub fn lines(&self) -> &[u8] {
         &self.lines
+    }
+
+    /// About how many bytes of memory it takes, beside itself.
+    pub fn memory_bytes(&self) -> u64 {
+        (self.lines.len() + self.map.capacity() * MAP_ENTRY_BYTES) as u64
     }
 
     /// The fields for HTTP/2.

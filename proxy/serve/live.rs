@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::Target;
-use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary};
+use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken};
 use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
@@ -135,19 +135,38 @@ impl Live {
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        // What other roots have taken is not there for this one.
-        let mut left = storage(&self.plan);
-        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != root.route) {
-            if let LiveAction::Assets(assets) = &other.action {
-                left.take(assets.taken());
-            }
-        }
+        let left = self.left_beside(root.route);
         load_folder(
             &root.folder,
             &self.route(root.route).policy,
             (self.plan.coded_files, now, left),
             self.build_of(root.route).map(|(assets, _)| &**assets),
         )
+    }
+
+    /// What the files of one root may take, beside all that those of the others do.
+    fn left_beside(&self, route: usize) -> Storage {
+        let mut left = storage(&self.plan);
+        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != route) {
+            if let LiveAction::Assets(assets) = &other.action {
+                left.take(assets.taken());
+                left.take(Taken { memory_bytes: other.kept.memory_bytes(), open_files: 0 });
+            }
+        }
+        left
+    }
+
+    /// Bytes of memory that are left for more than the files of this build at a route.
+    pub fn room_beside(&self, route: usize, assets: &Assets) -> u64 {
+        let mut left = self.left_beside(route);
+        left.take(assets.taken());
+        left.memory_bytes_max
+    }
+
+    /// Bytes of memory that all files take, with what is kept about them.
+    pub fn memory_bytes(&self) -> u64 {
+        let all = storage(&self.plan).memory_bytes_max;
+        all.saturating_sub(self.left_beside(usize::MAX).memory_bytes_max)
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -199,9 +218,9 @@ impl Live {
 
     /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
     pub fn begin_coding(&self) {
-        for route in &self.routes {
+        for (index, route) in self.routes.iter().enumerate() {
             if let LiveAction::Assets(assets) = &route.action {
-                begin_coding(assets);
+                begin_coding(assets, self.room_beside(index, assets));
             }
         }
     }
@@ -282,9 +301,9 @@ impl LiveRoute {
     }
 }
 
-/// Begins what is done for the files of one root while they are served.
-pub fn begin_coding(assets: &Assets) {
-    if let Err(error) = assets.begin_coding() {
+/// Begins what is done for the files of one root while they are served, in no more memory than `room_bytes`.
+pub fn begin_coding(assets: &Assets, room_bytes: u64) {
+    if let Err(error) = assets.begin_coding(room_bytes) {
         tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
     }
 }

@@ -96,7 +96,7 @@ fn coded_forms_are_neither_verified_nor_made_again() {
     let text = medium();
     let folder = site(&[("a.txt", &text), ("a.txt.zst", &coded_form(Coding::Zstd, &text)), ("b.txt", &text[1..])]);
     let first = load(&folder);
-    first.begin_coding().unwrap();
+    first.begin_coding(u64::MAX).unwrap();
     let codings = |assets: &Assets, path: &str| asset(assets, path).codings().collect::<Vec<_>>();
     let deadline = Instant::now() + Duration::from_secs(20);
     while codings(&first, "/b.txt").len() < 2 || codings(&first, "/a.txt").len() < 3 {
