@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatxFlags};
+use rustix::io::Errno;
 
 /// Contents in a [`Shelf`] begin at a multiple of this, so that whole pages are sent.
 const PAGE_BYTES: u64 = 4096;
@@ -125,7 +126,7 @@ impl Stored {
     /// It has changed, or cannot be looked at.
     pub fn check_unchanged(&self) -> io::Result<()> {
         match &self.place {
-            Place::Open { file, identity } => identity.check(&file.metadata()?, Same::Content),
+            Place::Open { file, identity } => identity.check(Identity::known(file)?, Same::Content),
             Place::Shelf { .. } | Place::Closed { .. } => Ok(()),
         }
     }
@@ -176,8 +177,23 @@ impl Identity {
         Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
     }
 
-    fn check(&self, metadata: &Metadata, same: Same) -> io::Result<()> {
-        let now = Self::of(metadata);
+    /// What is known of an open file without asking a file server that may not answer: workers call this between two requests.
+    fn known(file: &File) -> io::Result<Self> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        match rustix::fs::statx(file, c"", flags, StatxFlags::BASIC_STATS) {
+            Ok(known) => Ok(Self {
+                device: rustix::fs::makedev(known.stx_dev_major, known.stx_dev_minor),
+                inode: known.stx_ino,
+                length: known.stx_size,
+                modified: (known.stx_mtime.tv_sec, known.stx_mtime.tv_nsec.into()),
+            }),
+            // Some sandboxes forbid what they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => Ok(Self::of(&file.metadata()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check(&self, now: Self, same: Same) -> io::Result<()> {
         // The time of change (ctime) is no help: it moves when a file is renamed or unlinked too, which a file that is open survives.
         let content = (now.length, now.modified) == (self.length, self.modified);
         let file = same == Same::Content || (now.device, now.inode) == (self.device, self.inode);
@@ -188,7 +204,7 @@ impl Identity {
 /// Opens a file that must be the one that was read.
 fn open_same(path: &Path, identity: &Identity) -> io::Result<File> {
     let file = open(path)?;
-    identity.check(&file.metadata()?, Same::File)?;
+    identity.check(Identity::of(&file.metadata()?), Same::File)?;
     Ok(file)
 }
 
@@ -270,6 +286,12 @@ mod tests {
         std::fs::write(&path, "other and longer").unwrap();
         assert!(open.opened().is_err());
         assert!(closed.opened().is_err());
+    }
+
+    #[test]
+    fn what_is_known_of_an_open_file_is_what_the_system_says() {
+        let (_folder, path, identity) = on_disk(b"first");
+        assert_eq!(Identity::known(&open(&path).unwrap()).unwrap(), identity);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What happens to a request, on one screen: [`decide`] gives an answer or says where to forward; [`handle`] carries it out.
 
 use std::borrow::Cow;
+use std::io;
 use std::rc::Rc;
 
 use http::StatusCode;
@@ -197,7 +198,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
             return Box::pin(forward::forward(exchange, index, &frame, worker)).await;
         }
     };
-    let body = match file::opened(body).await {
+    let body = match file::opened(body, &worker.disk).await {
         Ok(body) => body,
         // A new load will put it right, and is on its way where one was asked for.
         Err(error) => {
@@ -225,7 +226,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
 }
 
 /// Sends an answer of our own, behind its hints.
-async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> std::io::Result<()> {
+async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> io::Result<()> {
     if let Some(hints) = head.hints {
         responder.interim(StatusCode::EARLY_HINTS, hints).await?;
     }
@@ -273,7 +274,7 @@ async fn opened_page(route: &LiveRoute, status: StatusCode, request: &RequestHea
         error_page::find(&serving, route, status, (request, &worker.nonces))
     }?;
     // A page that cannot be read now is as good as none.
-    let body = file::opened(page.body).await.ok()?;
+    let body = file::opened(page.body, &worker.disk).await.ok()?;
     Some(ErrorPage { body, ..page })
 }
 
@@ -298,10 +299,10 @@ pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, w
 }
 
 /// Why a response could not be written, for the log.
-pub(crate) fn write_cause(error: &std::io::Error) -> String {
+pub(crate) fn write_cause(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::TimedOut => "the client stopped taking the response".to_owned(),
-        std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset => "the client left".to_owned(),
+        io::ErrorKind::TimedOut => "the client stopped taking the response".to_owned(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => "the client left".to_owned(),
         _ => format!("the response could not be sent: {error}"),
     }
 }

@@ -10,6 +10,7 @@ mod compress;
 mod connection;
 mod current;
 mod deadline;
+mod disk;
 mod early_hints;
 mod error_page;
 mod exchange;
