@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::support::{Certificate, Client, Edge, Site, TlsClient};
+use crate::support::{Certificate, Client, Edge, Site, TlsClient, wait_for};
 
 const SITE: &str = r#"
 //- /proxy.toml
@@ -184,6 +184,30 @@ fn a_client_that_takes_nothing_of_a_file_is_cut_off() {
     let line = edge.wait_for_access("the end in the log", |line| line["path"] == "/film.mp4");
     assert_eq!(line["cause"], "the client stopped taking the response");
     assert!((client.read_to_end().len() as u64) < 256 << 20);
+}
+
+#[test]
+fn a_file_on_disk_that_was_changed_in_place_is_sent_as_it_is_once_it_is_at_rest() {
+    let edge = start(site(SITE, &[("film.mp4".into(), noise(3_000_000))]));
+    let known = edge.get("/film.mp4", "");
+    let changed = noise(2_000_000);
+    edge.site.write("site/film.mp4", &changed);
+    assert_eq!(edge.get("/film.mp4", "").status, 503, "it may be half written");
+    let response =
+        wait_for("the new content", || Some(edge.get("/film.mp4", "Range: bytes=5-9\r\n")).filter(|response| response.status != 503));
+    assert!(response.status == 200 && response.body == changed, "{}", response.status);
+    assert_eq!((response.field("cache-control"), response.count("cache-control")), (Some("no-store"), 1));
+    assert_eq!(response.field("content-type"), known.field("content-type"));
+    for absent in ["etag", "last-modified", "accept-ranges", "content-range"] {
+        assert_eq!(response.field(absent), None, "{absent}");
+    }
+    edge.wait_for_access("the cause", |line| {
+        line["status"] == 200 && line["cause"].as_str().is_some_and(|cause| cause.contains("not what was loaded"))
+    });
+    let tag = known.field("etag").expect("a tag");
+    assert_eq!(edge.get("/film.mp4", &format!("If-Match: {tag}\r\n")).status, 503, "who wants the version before gets no other");
+    edge.site.write("site/film.mp4", b"");
+    assert_eq!(edge.get("/film.mp4", "").status, 503);
 }
 
 #[test]

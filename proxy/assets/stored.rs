@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatxFlags};
@@ -51,7 +52,8 @@ impl Stored {
         Self { place: Place::Closed { path: path.to_owned(), identity }, length }
     }
 
-    pub(super) fn length(&self) -> u64 {
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
         self.length
     }
 
@@ -118,6 +120,29 @@ impl Stored {
             Place::Open { .. } => self.check_unchanged().map(|()| Arc::clone(self)),
             Place::Closed { path, identity } => Ok(Arc::new(Self::open(open_same(path, identity)?, *identity, self.length))),
         }
+    }
+
+    /// The same file with what it has now, if it has not been changed since `rest`. May wait for the disk.
+    ///
+    /// # Errors
+    /// It is another file or none, or was changed after that.
+    pub fn as_it_is(&self, rest: SystemTime) -> io::Result<Arc<Self>> {
+        let (file, before) = match &self.place {
+            Place::Open { file, identity } => (Arc::clone(file), identity),
+            Place::Closed { path, identity } => (Arc::new(open(path)?), identity),
+            Place::Shelf { .. } => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let metadata = file.metadata()?;
+        let identity = Identity::of(&metadata);
+        if (identity.device, identity.inode) != (before.device, before.inode) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was replaced since it was loaded"));
+        }
+        let rest = rest.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        // In whole seconds: one that was changed in this one is still being changed.
+        if metadata.ctime().max(metadata.mtime()) >= rest {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file has changed since it was loaded, and may change still"));
+        }
+        Ok(Arc::new(Self { place: Place::Open { file, identity }, length: metadata.len() }))
     }
 
     /// Whether the file is still the one that was read.
@@ -286,6 +311,23 @@ mod tests {
         std::fs::write(&path, "other and longer").unwrap();
         assert!(open.opened().is_err());
         assert!(closed.opened().is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_is_given_as_it_is_once_it_is_at_rest() {
+        let (folder, path, identity) = on_disk(b"first");
+        let open = Stored::open(open(&path).unwrap(), identity, 5);
+        let closed = Stored::closed(&path, identity, 5);
+        std::fs::write(&path, "other and longer").unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        for stored in [&open, &closed] {
+            assert_eq!(stored.as_it_is(SystemTime::now()).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+            let now = stored.as_it_is(later).unwrap();
+            assert_eq!((now.length(), now.opened().is_ok()), (16, true));
+        }
+        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        std::fs::write(&path, "another file").unwrap();
+        assert!(open.as_it_is(later).is_ok() && closed.as_it_is(later).is_err());
     }
 
     #[test]

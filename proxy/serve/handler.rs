@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use http::StatusCode;
 
+use super::changed_file;
 use super::client::Client;
 use super::compress::Form;
 use super::early_hints;
@@ -198,12 +199,27 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
             return Box::pin(forward::forward(exchange, index, &frame, worker)).await;
         }
     };
+    let on_disk = changed_file::of(&head, &body, exchange.head);
+    let mut cause = None;
     let body = match file::opened(body, &worker.disk).await {
         Ok(body) => body,
         // A new load will put it right, and is on its way where one was asked for.
         Err(error) => {
-            let cause = format!("the file on disk cannot be sent: {error}");
-            return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
+            cause = Some(Cow::Owned(format!("the file on disk is not what was loaded: {error}")));
+            let changed = match on_disk.filter(|_| error.kind() == io::ErrorKind::InvalidData) {
+                Some(file) => changed_file::answer(&head, file, &worker.disk).await,
+                None => Err(error),
+            };
+            match changed {
+                Ok((changed, body)) => {
+                    head = changed;
+                    body
+                }
+                Err(error) => {
+                    let cause = format!("the file on disk cannot be sent: {error}");
+                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
+                }
+            }
         }
     };
     head.close = ends_connection(exchange.body.length());
@@ -222,7 +238,7 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         (reply(&mut exchange.responder, &head, body).await, head.lines)
     };
     worker.vectors.give(lines);
-    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
+    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))).or(cause), ..Handled::default() }
 }
 
 /// Sends an answer of our own, behind its hints.

@@ -4,6 +4,7 @@
 //! `compress` makes content smaller, `finish` dresses every response, `worker` records it. `live` is what all of it reads, `current` where that is
 //! replaced.
 
+mod changed_file;
 mod client;
 mod clock;
 mod compress;
