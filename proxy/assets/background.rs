@@ -94,6 +94,15 @@ impl Background {
         self.taken_bytes.load(Ordering::Relaxed)
     }
 
+    /// Does the work for one file here and now, and leaves the rest.
+    pub(super) fn finish(&self, asset: &Asset) {
+        let is_its = |job: &mut Job| std::ptr::eq(Arc::as_ptr(&job.asset), asset);
+        let jobs = self.jobs.lock().map(|mut jobs| jobs.extract_if(.., is_its).collect()).unwrap_or_default();
+        let mut thread = Thread::new(Arc::clone(&self.dropped));
+        thread.work(jobs);
+        self.taken_bytes.fetch_add(thread.made_bytes, Ordering::Relaxed);
+    }
+
     /// Begins the work; once, and only when there is some. What is made takes no more memory than `room_bytes`, beside what there is already.
     ///
     /// The thread is not awaited: it owns nothing but what it makes, and sees within one block of its encoder that it is not wanted.
@@ -143,9 +152,14 @@ impl Thread {
         Self { dropped, known: HashMap::new(), made_bytes: 0, made_bytes_max: MADE_BYTES_MAX, files: 0, left_out: 0 }
     }
 
-    fn run(&mut self, mut jobs: Vec<Job>) {
+    fn run(&mut self, jobs: Vec<Job>) {
         // On Linux a priority is a thread's own (setpriority(2), "C library/kernel differences"). Without it the work is the same.
         let _ = rustix::process::setpriority_process(None, LOWEST_PRIORITY);
+        self.work(jobs);
+        self.tell();
+    }
+
+    fn work(&mut self, mut jobs: Vec<Job>) {
         // What is there already comes first, then many small files before few large ones.
         for job in &mut jobs {
             for sibling in std::mem::take(&mut job.unverified) {
@@ -168,6 +182,12 @@ impl Thread {
                     self.make(&job.asset, coding);
                 }
             }
+        }
+    }
+
+    fn tell(&self) {
+        if self.is_dropped() {
+            return;
         }
         if self.files > 0 {
             tracing::info!(forms = self.files, bytes = self.made_bytes, "compressed files that have no coded siblings");

@@ -27,7 +27,6 @@ use super::unchanged::Unchanged;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
 use super::{Assets, Options, environment};
-use crate::config::ErrorPage;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -75,7 +74,7 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         let assets = loading.root(files, reads)?;
         if index == 0 {
             loading.summary.first_root_files = assets.len();
-            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options.errors)?);
+            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options)?);
         }
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
@@ -341,9 +340,9 @@ fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<
 }
 
 /// The pages for errors, which are the first root's too; found among its files, since `try` may give them no path.
-fn error_pages(root: &Root, assets: &[Arc<Asset>], errors: &[ErrorPage]) -> Result<ErrorPages, LoadError> {
+fn error_pages(root: &Root, assets: &[Arc<Asset>], options: &Options<'_>) -> Result<ErrorPages, LoadError> {
     let file = |path: &[u8]| assets.iter().find(|asset| asset.key() == path).cloned();
-    ErrorPages::new(errors, file)
+    ErrorPages::new(options.errors, &options.selection.mime, file)
         .map_err(|page| LoadError { path: root.path().join(&page.file.value), problem: LoadProblem::NoErrorPage(page.file.span) })
 }
 

@@ -169,6 +169,17 @@ impl Assets {
         self.background.begin(room_bytes)
     }
 
+    /// Does at once, for the files that answer `path`, what [`begin_coding`](Self::begin_coding) would do later, and for error pages: for who only wants to know what an answer
+    /// will be.
+    pub fn code_now(&self, path: &[u8], head: &RequestHead) {
+        if let Found::Asset(asset) | Found::Fallback(asset) | Found::Listing(asset) = self.find(path, head) {
+            self.background.finish(asset);
+        }
+        for (asset, _) in self.error_pages.all() {
+            self.background.finish(asset);
+        }
+    }
+
     /// Finds what `path` names. It must come from [`normalize`](crate::http::path::normalize) and be relative to the route:
     /// it begins with a slash, or is empty for the root without its slash. `head` decides whether the request is a navigation.
     pub fn find<'a>(&'a self, path: &[u8], head: &RequestHead) -> Found<'a> {
@@ -212,8 +223,8 @@ impl Assets {
         }
     }
 
-    /// The file that answers in the place of an error with this status.
-    pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
+    /// The file that answers in the place of an error with this status, and its media type, whatever the route says of its files.
+    pub fn error_page(&self, status: StatusCode) -> Option<(&Asset, &HeaderValue)> {
         self.error_pages.find(status)
     }
 }

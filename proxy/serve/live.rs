@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::Target;
@@ -24,6 +24,9 @@ const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
 const OPEN_FILES_MAX: usize = 4096;
 /// And at most one of so many descriptors: connections need them, and while a new build is loaded there are two sets.
 const DESCRIPTORS_PER_OPEN_FILE: u64 = 4;
+
+/// The fields that refusals say for themselves, whatever a route sets for its files.
+pub const OF_REFUSALS: [HeaderName; 4] = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
 
 /// What serves. Its parts are shared with the one that it was made from, so that a new build of one root costs that root alone.
 pub struct Live {
@@ -309,8 +312,7 @@ pub fn begin_coding(assets: &Assets, room_bytes: u64) {
 }
 
 fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
-    let ours = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
-    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
+    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !OF_REFUSALS.contains(name)))
 }
 
 /// What all roots together may take.

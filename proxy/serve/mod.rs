@@ -36,5 +36,5 @@ mod workers;
 pub use current::Current;
 pub use explain::{Explanation, File, Outcome, Response, explain};
 pub use listener::{Bound, bind};
-pub use live::{Live, LoadReport, Root, begin_coding};
+pub use live::{Live, LoadReport, OF_REFUSALS, Root, begin_coding};
 pub use workers::{Stopped, Workers};
