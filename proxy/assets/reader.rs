@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "offsets are counts of what was read into the buffer that they index")]
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,14 +81,25 @@ impl Reader {
     }
 
     /// Reads a file that is open.
-    pub(super) fn read_open(&self, mut file: File, (path, home): (&Path, Home), scratch: &mut Scratch) -> io::Result<ReadFile> {
+    pub(super) fn read_open(&self, file: File, place: (&Path, Home), scratch: &mut Scratch) -> io::Result<ReadFile> {
         let metadata = file.metadata()?;
+        self.read_seen(file, &metadata, place, scratch)
+    }
+
+    /// Reads a file that is open and was looked at.
+    pub(super) fn read_seen(
+        &self,
+        mut file: File,
+        metadata: &Metadata,
+        (path, home): (&Path, Home),
+        scratch: &mut Scratch,
+    ) -> io::Result<ReadFile> {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         self.read_files.fetch_add(1, Ordering::Relaxed);
         let modified = metadata.modified().ok();
-        let origin = |is_utf8| Origin::new(Stamp::of(&metadata), is_utf8, self.began);
+        let origin = |is_utf8| Origin::new(Stamp::of(metadata), is_utf8, self.began);
         match usize::try_from(metadata.len()) {
             Ok(length) if home == Home::Memory && metadata.len() <= self.memory_file_bytes_max => {
                 let bytes = &mut scratch.bytes;
@@ -101,7 +112,7 @@ impl Reader {
                 let scan = Scan::of(&mut file, scratch)?;
                 let hash = scratch.hasher.digest128();
                 // As it was before it was read: a change meanwhile makes it another file too.
-                let content = self.keep_on_disk(hash, file, (path, Identity::of(&metadata), scan.length));
+                let content = self.keep_on_disk(hash, file, (path, Identity::of(metadata), scan.length));
                 Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified, origin: origin(scan.is_utf8) })
             }
         }
@@ -155,16 +166,19 @@ impl Reader {
     }
 
     fn keep(&self, hash: u128, bytes: &[u8], place: impl FnOnce() -> Content) -> Content {
-        let mut kept = self.kept();
-        match kept.get(&hash) {
-            // XXH3 is no cryptographic hash: equal hashes are looked at once more before one file is served as another.
-            Some(content) if content.has(bytes) => content.clone(),
-            Some(_) | None => {
-                let content = place();
-                kept.insert(hash, content.clone());
-                content
-            }
+        // XXH3 is no cryptographic hash: equal hashes are looked at once more before one file is served as another.
+        let same = |kept: Option<&Content>| kept.filter(|content| content.has(bytes)).cloned();
+        if let Some(content) = same(self.kept().get(&hash)) {
+            return content;
         }
+        // Copied while others may do the same with theirs.
+        let content = place();
+        let mut kept = self.kept();
+        if let Some(content) = same(kept.get(&hash)) {
+            return content;
+        }
+        kept.insert(hash, content.clone());
+        content
     }
 
     /// Where a content goes that is kept in memory.

@@ -4,7 +4,7 @@
 //! then what is in the others is read.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +37,7 @@ struct Seen<'a> {
     /// `None` when it is gone.
     stamp: Option<Stamp>,
     /// The file, when it was opened for the look.
-    open: Mutex<Option<File>>,
+    open: Mutex<Option<(File, Metadata)>>,
 }
 
 impl<'a> Seen<'a> {
@@ -45,10 +45,10 @@ impl<'a> Seen<'a> {
         Self { file, stamp: file.look(), open: Mutex::default() }
     }
 
-    /// One path less to be followed than looking and opening.
+    /// One system call less, and one path less to be followed, than looking and opening.
     fn open(file: &'a WalkedFile) -> Self {
-        let open = file.open().ok();
-        let stamp = open.as_ref().and_then(|open| open.metadata().ok()).map(|metadata| Stamp::of(&metadata));
+        let open = file.open().and_then(|open| open.metadata().map(|metadata| (open, metadata))).ok();
+        let stamp = open.as_ref().map(|(_, metadata)| Stamp::of(metadata));
         Self { file, stamp, open: Mutex::new(open) }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Seen<'a> {
         self.stamp.map_or(0, |stamp| stamp.length())
     }
 
-    fn take_open(&self) -> Option<File> {
+    fn take_open(&self) -> Option<(File, Metadata)> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -94,7 +94,7 @@ fn read(reader: &Reader, (seen, home): (&Seen<'_>, Home), unchanged: &Unchanged<
         return Ok(taken_over);
     }
     match seen.take_open() {
-        Some(open) => reader.read_open(open, (&seen.file.path, home), scratch),
+        Some((open, metadata)) => reader.read_seen(open, &metadata, (&seen.file.path, home), scratch),
         None => reader.read(seen.file, home, scratch),
     }
 }

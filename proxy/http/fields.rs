@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+/// Room for the lines of a usual response; made once instead of by doubling.
+const LINES_BYTES: usize = 1024;
+
 /// What a field takes in a map: its name and value with a hash and links, and its places in the index.
 const MAP_ENTRY_BYTES: usize = size_of::<(HeaderName, HeaderValue)>() + 40;
 
@@ -15,8 +18,9 @@ pub struct FieldBlock {
 impl FieldBlock {
     /// Serialises the fields in the order given; a name may come more than once.
     pub fn new(fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
-        let mut lines = Vec::new();
-        let mut map = HeaderMap::new();
+        let fields = fields.into_iter();
+        let mut lines = Vec::with_capacity(LINES_BYTES);
+        let mut map = HeaderMap::with_capacity(fields.size_hint().0);
         for (name, value) in fields {
             lines.extend_from_slice(name.as_str().as_bytes());
             lines.extend_from_slice(b": ");
