@@ -301,6 +301,16 @@ fn a_hup_loads_a_root_again_though_nothing_changed() {
 }
 
 #[test]
+fn a_hup_reads_no_file_again_that_has_long_been_as_it_is() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    let edge = start_on(&CONFIG.replace("\"dist\"\nspa = true", &format!("{golden:?}")), |_| {});
+    edge.signal(Signal::HUP);
+    let event = edge.wait_for_event("the load", |event| event["msg"] == "serving a new build");
+    assert!(event["files"].as_u64() > Some(1), "{event}");
+    assert_eq!((event["read"].as_u64(), event["changed"].as_u64()), (Some(0), Some(0)), "{event}");
+}
+
+#[test]
 fn wrk_sees_no_error_while_builds_are_swapped() {
     if !has("wrk") {
         return;

@@ -86,6 +86,17 @@ fn an_error_page_has_the_status_of_the_error_and_the_headers_of_its_route() {
 }
 
 #[test]
+fn an_error_page_has_its_own_type_whatever_a_route_sets_for_its_files() {
+    let config = SITE
+        .replace("proxy = \"unix:nobody.sock\"", "proxy = \"nobody\"")
+        .replace("\"Cache-Control\" =", "\"Content-Type\" = \"text/plain\", \"Cache-Control\" =");
+    let edge = Edge::start_with(Site::new(&config), |_| {});
+    assert_eq!(edge.get("/index.html", "").field("content-type"), Some("text/plain"));
+    is_page(&edge.get("/assets/gone.js", NAVIGATION), 404, "not found");
+    is_page(&edge.get("/api/report", NAVIGATION), 502, "our mistake");
+}
+
+#[test]
 fn an_error_page_comes_in_the_coding_that_the_client_takes_and_head_has_no_body() {
     let edge = start();
     let coded = edge.get("/gone.js", "Accept-Encoding: br\r\n");

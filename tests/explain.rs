@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{Edge, Site};
+use crate::support::{Edge, Site, wait_for};
 
 const SITE: &str = r#"
 //- /proxy.toml
@@ -86,7 +86,10 @@ fn it_names_the_route_the_file_and_the_reason() {
     says(
         &site,
         &["/packed.js", "-H", "Accept-Encoding: br, gzip"],
-        &["/packed.js ← the file that was asked for", "gzip ← by Accept-Encoding; the file has gzip, others are made when it is served"],
+        &[
+            "/packed.js ← the file that was asked for",
+            "gzip ← by Accept-Encoding; the file has gzip (what it has no sibling for is made soon after the start)",
+        ],
     );
     says(&site, &["/docs/"], &["/docs/index.html ← the index file of the folder", "status 200 OK, 19 bytes"]);
     says(&site, &["/docs?x"], &["308 Permanent Redirect", "location: /docs/?x"]);
@@ -94,6 +97,27 @@ fn it_names_the_route_the_file_and_the_reason() {
     says(&site, &["http://localhost/files/"], &["a list of the folder (`listing`)", "root = \"files\" ← proxy.toml:22"]);
     says(&site, &["/old?a=b"], &["exact = \"/old\"", "redirect = \"/new\" ← proxy.toml:16", "location: /new?a=b"]);
     says(&site, &["/livez"], &["respond = { status = 200, body = \"ok\\n\" }", "status 200 OK, 3 bytes"]);
+}
+
+#[test]
+fn it_knows_the_forms_that_a_file_will_have_once_it_is_served() {
+    let site = site();
+    site.write("site/plain.js", "export const transom = 1;\n".repeat(200).as_bytes());
+    says(&site, &["/plain.js", "-H", "Accept-Encoding: br"], &["br ← by Accept-Encoding; the file has br, gzip", "content-encoding: br"]);
+    let edge = Edge::start_with(site, |_| {});
+    let served = || edge.get("/plain.js", "Accept-Encoding: br\r\n");
+    wait_for("the form", || (served().field("content-encoding") == Some("br")).then_some(()));
+    let etag = format!("etag: {}", served().field("etag").unwrap_or_default());
+    says(&edge.site, &["/plain.js", "-H", "Accept-Encoding: br"], &[&etag]);
+}
+
+#[test]
+fn the_type_of_an_error_page_is_its_own_and_not_that_of_the_line_for_files() {
+    let site = Site::new(
+        "//- /proxy.toml\n[[route]]\npath = \"/\"\nroot = \"site\"\nerrors = { 404 = \"404.html\" }\nheaders.response.set = { \"Content-Type\" = \"text/plain\" }\n//- /site/404.html\n<title>no</title>\n//- /site/a.html\na\n",
+    );
+    says(&site, &["/gone"], &["content-type: text/html; charset=utf-8 ← the type of the content"]);
+    says(&site, &["/a.html"], &["content-type: text/plain ← proxy.toml:5"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::support::{Certificate, Client, Edge, Site, TlsClient};
+use crate::support::{Certificate, Client, Edge, Site, TlsClient, wait_for};
 
 const SITE: &str = r#"
 //- /proxy.toml
@@ -187,12 +187,41 @@ fn a_client_that_takes_nothing_of_a_file_is_cut_off() {
 }
 
 #[test]
+fn a_file_on_disk_that_was_changed_in_place_is_sent_as_it_is_once_it_is_at_rest() {
+    let edge = start(site(SITE, &[("film.mp4".into(), noise(3_000_000))]));
+    let known = edge.get("/film.mp4", "");
+    let changed = noise(2_000_000);
+    edge.site.write("site/film.mp4", &changed);
+    assert_eq!(edge.get("/film.mp4", "").status, 503, "it may be half written");
+    let response =
+        wait_for("the new content", || Some(edge.get("/film.mp4", "Range: bytes=5-9\r\n")).filter(|response| response.status != 503));
+    assert!(response.status == 200 && response.body == changed, "{}", response.status);
+    assert_eq!((response.field("cache-control"), response.count("cache-control")), (Some("no-store"), 1));
+    assert_eq!(response.field("content-type"), known.field("content-type"));
+    for absent in ["etag", "last-modified", "accept-ranges", "content-range"] {
+        assert_eq!(response.field(absent), None, "{absent}");
+    }
+    edge.wait_for_access("the cause", |line| {
+        line["status"] == 200 && line["cause"].as_str().is_some_and(|cause| cause.contains("not what was loaded"))
+    });
+    let tag = known.field("etag").expect("a tag");
+    assert_eq!(edge.get("/film.mp4", &format!("If-Match: {tag}\r\n")).status, 503, "who wants the version before gets no other");
+    edge.site.write("site/film.mp4", b"");
+    assert_eq!(edge.get("/film.mp4", "").status, 503);
+}
+
+#[test]
 fn files_over_the_memory_limit_are_served_from_disk() {
     let files: Vec<_> = (0..12).map(|number| (format!("{number}.bin"), noise(200_000 + number))).collect();
     let edge = start(site(&SITE.replace("[[route]]", "[limits]\nassets_memory = \"1MiB\"\n[[route]]"), &files));
     for (name, bytes) in &files {
         assert!(edge.get(&format!("/{name}"), "").body == *bytes, "{name}");
     }
+    let full = edge.wait_for_event("the warning", |event| event["level"] == "warn");
+    let text = full["msg"].as_str().unwrap_or_default();
+    assert!(text.contains("limits.assets_memory") && text.contains("/11.bin"), "{full}");
+    let serving = edge.wait_for_event("the start", |event| event["msg"] == "serving");
+    assert!(serving["memory"].as_u64().is_some_and(|bytes| (800_000..=1 << 20).contains(&bytes)), "{serving}");
     // The largest ones are those on disk: a change there shows.
     edge.site.write("site/0.bin", b"changed");
     edge.site.write("site/11.bin", b"changed");

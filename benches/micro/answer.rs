@@ -35,6 +35,7 @@ fn assets() -> Assets {
         now: SystemTime::now(),
         selection: &selection,
         coded: CodedSources { siblings: true, compress: false },
+        previous: None,
     };
     Assets::load(folder.path(), &options).expect("a site").0
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::coded::CodedForms;
-use super::content::Content;
 use super::nonce::NoncedPage;
 use super::page::Page;
 use super::policy::Policy;
-use super::variant::Variant;
+use super::variant::{Form, Variant};
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 use crate::http::request::{Known, RequestHead};
@@ -59,10 +58,10 @@ impl Asset {
         coded.choose(head.joined(Known::AcceptEncoding).as_deref()).unwrap_or(&self.identity)
     }
 
-    /// Serves these bytes, whose XXH3-128 is `hash`, as the coded form of the file.
-    pub(super) fn put(&self, coding: Coding, content: Content, hash: u128) {
+    /// Serves these bytes as the coded form of the file.
+    pub(super) fn put(&self, coding: Coding, form: Form) {
         if let Some(coded) = &self.coded {
-            coded.put(coding, self.identity.coded(coding, content, hash));
+            coded.put(coding, self.identity.coded(coding, form));
         }
     }
 
@@ -85,6 +84,13 @@ impl Asset {
             // Nothing that is kept is a page.
             page: Page::default(),
         })
+    }
+
+    /// About how many bytes it takes beside its contents: as a rule three thousand, most of them its response fields.
+    pub(super) fn bookkeeping_bytes(&self) -> u64 {
+        // The path stands in the look-up too.
+        let own = size_of::<Self>() + 3 * self.key.len() + self.coded.as_ref().map_or(0, |_| size_of::<CodedForms>());
+        own as u64 + self.variants().map(Variant::bookkeeping_bytes).sum::<u64>()
     }
 
     pub(super) fn has(&self, coding: Coding) -> bool {

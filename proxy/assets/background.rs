@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::content::{Content, ReadFile};
 use super::content_reader::ContentReader;
 use super::problem::Warning;
 use super::siblings;
+use super::variant::Form;
 use crate::http::encoding::Coding;
 
 /// The codings that are made.
@@ -29,7 +30,7 @@ const MADE: [Coding; 2] = [Coding::Brotli, Coding::Gzip];
 /// Larger files are not compressed beside the work of a server: `transom compress` does it before.
 const SOURCE_BYTES_MAX: u64 = 16 << 20;
 
-/// The most memory that the forms made of one folder take. A built app of 100 MB compresses to a quarter of that.
+/// The most memory that the forms made of one folder take, when there is room. A built app of 100 MB compresses to a quarter of that.
 const MADE_BYTES_MAX: u64 = 64 << 20;
 
 /// As low as it goes: it runs when nothing else does.
@@ -65,28 +66,64 @@ impl Job {
     }
 }
 
+impl Job {
+    /// More than its forms take.
+    fn most_bytes(&self) -> u64 {
+        let original = &self.asset.identity;
+        (original.content.length() + original.bookkeeping_bytes()).saturating_mul(MADE.len() as u64)
+    }
+}
+
 /// The work for a folder, and the thread that does it.
 #[derive(Debug)]
 pub(super) struct Background {
     jobs: Mutex<Vec<Job>>,
     dropped: Arc<AtomicBool>,
+    /// Bytes of memory that the forms take; while they are made, what they may take at most.
+    taken_bytes: Arc<AtomicU64>,
 }
 
 impl Background {
-    pub(super) fn new(jobs: Vec<Job>) -> Self {
-        Self { jobs: Mutex::new(jobs), dropped: Arc::default() }
+    /// With forms of this size that are there already.
+    pub(super) fn new(jobs: Vec<Job>, made_bytes: u64) -> Self {
+        Self { jobs: Mutex::new(jobs), dropped: Arc::default(), taken_bytes: Arc::new(AtomicU64::new(made_bytes)) }
     }
 
-    /// Begins the work; once, and only when there is some.
+    /// Bytes of memory that the forms which were made take; while they are made, what they may take at most.
+    pub(super) fn taken_bytes(&self) -> u64 {
+        self.taken_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Does the work for one file here and now, and leaves the rest.
+    pub(super) fn finish(&self, asset: &Asset) {
+        let is_its = |job: &mut Job| std::ptr::eq(Arc::as_ptr(&job.asset), asset);
+        let jobs = self.jobs.lock().map(|mut jobs| jobs.extract_if(.., is_its).collect()).unwrap_or_default();
+        let mut thread = Thread::new(Arc::clone(&self.dropped));
+        thread.work(jobs);
+        self.taken_bytes.fetch_add(thread.made_bytes, Ordering::Relaxed);
+    }
+
+    /// Begins the work; once, and only when there is some. What is made takes no more memory than `room_bytes`, beside what there is already.
     ///
     /// The thread is not awaited: it owns nothing but what it makes, and sees within one block of its encoder that it is not wanted.
-    pub(super) fn begin(&self) -> io::Result<()> {
+    pub(super) fn begin(&self, room_bytes: u64) -> io::Result<()> {
         let jobs = self.jobs.lock().map(|mut jobs| std::mem::take(&mut *jobs)).unwrap_or_default();
         if jobs.is_empty() {
             return Ok(());
         }
+        let made_bytes = self.taken_bytes();
+        // No form is longer than its file, so that a small folder does not hold what others could use.
+        let most_bytes: u64 = jobs.iter().filter(|job| job.compresses).map(Job::most_bytes).sum();
+        let made_bytes_max = made_bytes.saturating_add(room_bytes.min(most_bytes)).min(MADE_BYTES_MAX.max(made_bytes));
+        self.taken_bytes.store(made_bytes_max, Ordering::Relaxed);
+        let taken_bytes = Arc::clone(&self.taken_bytes);
         let dropped = Arc::clone(&self.dropped);
-        std::thread::Builder::new().name("transom-coding".to_owned()).spawn(move || Thread::new(dropped).run(jobs)).map(drop)
+        let run = move || {
+            let mut thread = Thread { made_bytes, made_bytes_max, ..Thread::new(dropped) };
+            thread.run(jobs);
+            taken_bytes.store(thread.made_bytes, Ordering::Relaxed);
+        };
+        std::thread::Builder::new().name("transom-coding".to_owned()).spawn(run).map(drop)
     }
 }
 
@@ -104,17 +141,25 @@ struct Thread {
     /// By the place of the original in memory, where equal contents are one, and the coding.
     known: HashMap<(usize, Coding), Made>,
     made_bytes: u64,
+    made_bytes_max: u64,
     files: usize,
+    /// Forms that were not made because there was no memory left.
+    left_out: usize,
 }
 
 impl Thread {
     fn new(dropped: Arc<AtomicBool>) -> Self {
-        Self { dropped, known: HashMap::new(), made_bytes: 0, files: 0 }
+        Self { dropped, known: HashMap::new(), made_bytes: 0, made_bytes_max: MADE_BYTES_MAX, files: 0, left_out: 0 }
     }
 
-    fn run(mut self, mut jobs: Vec<Job>) {
+    fn run(&mut self, jobs: Vec<Job>) {
         // On Linux a priority is a thread's own (setpriority(2), "C library/kernel differences"). Without it the work is the same.
         let _ = rustix::process::setpriority_process(None, LOWEST_PRIORITY);
+        self.work(jobs);
+        self.tell();
+    }
+
+    fn work(&mut self, mut jobs: Vec<Job>) {
         // What is there already comes first, then many small files before few large ones.
         for job in &mut jobs {
             for sibling in std::mem::take(&mut job.unverified) {
@@ -131,14 +176,29 @@ impl Thread {
                 if self.is_dropped() {
                     return;
                 }
-                if self.made_bytes >= MADE_BYTES_MAX {
-                    break;
+                if self.made_bytes >= self.made_bytes_max {
+                    self.left_out += 1;
+                } else {
+                    self.make(&job.asset, coding);
                 }
-                self.make(&job.asset, coding);
             }
+        }
+    }
+
+    fn tell(&self) {
+        if self.is_dropped() {
+            return;
         }
         if self.files > 0 {
             tracing::info!(forms = self.files, bytes = self.made_bytes, "compressed files that have no coded siblings");
+        }
+        if self.left_out > 0 {
+            let (forms, bytes_max) = (self.left_out, self.made_bytes_max);
+            tracing::warn!(
+                forms,
+                bytes_max,
+                "no memory is left for further compressed forms: raise `limits.assets_memory`, or run `transom compress`"
+            );
         }
     }
 
@@ -163,7 +223,8 @@ impl Thread {
             }
         };
         if let Some((bytes, hash)) = made {
-            asset.put(coding, Content::Memory(bytes), hash);
+            asset.put(coding, Form { content: Content::Memory(bytes), hash, origin: None });
+            self.made_bytes += asset.identity.bookkeeping_bytes();
             self.files += 1;
         }
     }
@@ -171,9 +232,13 @@ impl Thread {
     /// The coded form, unless it is not worth its memory, there is no memory left, or the file was changed meanwhile.
     fn encode(&mut self, original: &Content, coding: Coding) -> Made {
         let length = original.length();
-        let bytes_max = worth_bytes_max(length).min(MADE_BYTES_MAX.saturating_sub(self.made_bytes));
+        let worth_bytes_max = worth_bytes_max(length);
+        let bytes_max = worth_bytes_max.min(self.made_bytes_max.saturating_sub(self.made_bytes));
         let mut source = Source { reader: ContentReader::new(original), dropped: &self.dropped, count: 0 };
-        let bytes = encode_up_to(coding, &mut source, length, bytes_max).ok().flatten()?;
+        let Some(bytes) = encode_up_to(coding, &mut source, length, bytes_max).ok()? else {
+            self.left_out += usize::from(bytes_max < worth_bytes_max);
+            return None;
+        };
         if source.count != length || !original.is_unchanged() {
             return None;
         }
@@ -185,7 +250,7 @@ impl Thread {
 
 fn verify(asset: &Asset, sibling: Unverified) {
     match siblings::verify(&sibling.file.content, sibling.coding, &asset.identity.content) {
-        Ok(()) => asset.put(sibling.coding, sibling.file.content, sibling.file.hash),
+        Ok(()) => asset.put(sibling.coding, sibling.file.into()),
         Err(reason) => tracing::warn!("{}", Warning { path: sibling.path, reason }),
     }
 }
@@ -235,7 +300,7 @@ mod tests {
 
     #[test]
     fn dropping_the_folder_ends_the_work() {
-        let background = Background::new(Vec::new());
+        let background = Background::new(Vec::new(), 0);
         let mut thread = Thread::new(Arc::clone(&background.dropped));
         assert!(thread.encode(&memory(5000), Coding::Gzip).is_some());
         drop(background);

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::stored::Stored;
+use super::unchanged::Origin;
 
 /// How much is compared at once.
 const COMPARED_BYTES: usize = 64 * 1024;
@@ -126,4 +127,6 @@ pub(super) struct ReadFile {
     pub(super) is_utf8: bool,
     /// When it was changed; `None` when the file system does not say.
     pub(super) modified: Option<SystemTime>,
+    /// The file; `None` when it is to be read anew by the next load.
+    pub(super) origin: Option<Origin>,
 }

@@ -9,7 +9,7 @@ use crate::config::PublicEnvironment;
 pub(super) fn file(environment: &PublicEnvironment) -> ReadFile {
     let bytes = script(environment).into_bytes();
     let hash = xxhash_rust::xxh3::xxh3_128(&bytes);
-    ReadFile { content: Content::Memory(bytes.into()), hash, is_utf8: true, modified: None }
+    ReadFile { content: Content::Memory(bytes.into()), hash, is_utf8: true, modified: None, origin: None }
 }
 
 fn script(environment: &PublicEnvironment) -> String {

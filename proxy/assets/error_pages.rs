@@ -5,16 +5,18 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::asset::Asset;
-use crate::config::{ErrorPage, Statuses};
+use super::media_type::{MediaType, TextEncoding};
+use crate::config::{ErrorPage, MimeRule, Statuses};
 
 /// The error pages of a folder.
 #[derive(Debug, Default)]
 pub(super) struct ErrorPages {
-    /// Those for one status before those for a class: the first that covers a status is its page.
-    pages: Vec<(Statuses, Arc<Asset>)>,
+    /// Those for one status before those for a class: the first that covers a status is its page. With its media type: a route may give its files
+    /// another, which an error is not sent as.
+    pages: Vec<(Statuses, Arc<Asset>, HeaderValue)>,
 }
 
 impl ErrorPages {
@@ -22,18 +24,33 @@ impl ErrorPages {
     ///
     /// # Errors
     /// The first page whose file is not there.
-    pub(super) fn new(pages: &[ErrorPage], find: impl Fn(&[u8]) -> Option<Arc<Asset>>) -> Result<Self, &ErrorPage> {
+    pub(super) fn new<'p>(
+        pages: &'p [ErrorPage],
+        mime: &[MimeRule],
+        find: impl Fn(&[u8]) -> Option<Arc<Asset>>,
+    ) -> Result<Self, &'p ErrorPage> {
         let mut found = Vec::with_capacity(pages.len());
         for page in pages {
             let asset = find(format!("/{}", page.file.value).as_bytes()).ok_or(page)?;
-            found.push((page.statuses, asset));
+            let media_type = media_type(&asset, mime);
+            found.push((page.statuses, asset, media_type));
         }
-        found.sort_by_key(|(statuses, _)| !matches!(statuses, Statuses::One(_)));
+        found.sort_by_key(|(statuses, ..)| !matches!(statuses, Statuses::One(_)));
         Ok(Self { pages: found })
     }
 
-    /// The page for a status.
-    pub(super) fn find(&self, status: StatusCode) -> Option<&Asset> {
-        self.pages.iter().find(|(statuses, _)| statuses.cover(status)).map(|(_, asset)| &**asset)
+    /// All pages, and their media types.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Asset, &HeaderValue)> {
+        self.pages.iter().map(|(_, asset, media_type)| (&**asset, media_type))
     }
+
+    /// The page for a status, and its media type.
+    pub(super) fn find(&self, status: StatusCode) -> Option<(&Asset, &HeaderValue)> {
+        self.pages.iter().find(|(statuses, ..)| statuses.cover(status)).map(|(_, asset, media_type)| (&**asset, media_type))
+    }
+}
+
+fn media_type(page: &Asset, mime: &[MimeRule]) -> HeaderValue {
+    let is_utf8 = page.identity.content.in_memory().is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
+    MediaType::chosen(page.key(), mime).header_value(if is_utf8 { TextEncoding::Utf8 } else { TextEncoding::Other })
 }

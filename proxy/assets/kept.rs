@@ -15,7 +15,7 @@ use super::policy::Policy;
 
 /// The most files that are kept of all earlier builds of a root.
 const KEPT_FILES_MAX: usize = 10_000;
-/// The most bytes of them in memory: some dozen builds of a large application.
+/// The most bytes of them in memory, when there is room: some dozen builds of a large application.
 const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most of them that are on disk: each is an open file.
 const KEPT_OPEN_MAX: usize = 256;
@@ -41,7 +41,7 @@ impl KeptFile {
     fn cost(&self) -> Cost {
         let mut cost = Cost { files: 1, ..Cost::default() };
         for variant in self.asset.variants() {
-            cost.bytes += variant.content.memory_bytes();
+            cost.bytes += variant.content.memory_bytes() + variant.bookkeeping_bytes();
             cost.open += usize::from(variant.content.is_on_disk());
         }
         cost
@@ -61,15 +61,16 @@ impl Cost {
         Self { files: self.files + other.files, bytes: self.bytes + other.bytes, open: self.open + other.open }
     }
 
-    const fn is_bearable(self) -> bool {
-        self.files <= KEPT_FILES_MAX && self.bytes <= KEPT_BYTES_MAX && self.open <= KEPT_OPEN_MAX
+    fn is_bearable(self, bytes_max: u64) -> bool {
+        self.files <= KEPT_FILES_MAX && self.bytes <= bytes_max.min(KEPT_BYTES_MAX) && self.open <= KEPT_OPEN_MAX
     }
 }
 
 impl Kept {
-    /// What is kept once `new` serves in the place of `old`: what was kept before, and of `old` what is immutable, for `time`.
+    /// What is kept once `new` serves in the place of `old`: what was kept before, and of `old` what is immutable, for `time`; in no more memory than
+    /// `bytes_max`.
     #[must_use]
-    pub fn after(&self, old: &Assets, new: &Assets, now: Instant, time: Duration) -> Self {
+    pub fn after(&self, old: &Assets, new: &Assets, (now, time): (Instant, Duration), bytes_max: u64) -> Self {
         let of_old = old.lookup.files().filter(|(_, asset)| asset.policy == Policy::Immutable);
         let of_old = of_old.map(|(path, asset)| (path, KeptFile { asset: Arc::clone(asset), until: now + time }));
         let before = self.files.iter().map(|(path, file)| (&**path, file.clone()));
@@ -81,7 +82,7 @@ impl Kept {
         let mut total = Cost::default();
         let within = files.into_iter().filter(|(_, file)| {
             let more = total.and(file.cost());
-            let fits = more.is_bearable();
+            let fits = more.is_bearable(bytes_max);
             if fits {
                 total = more;
             }
@@ -100,6 +101,11 @@ impl Kept {
     /// When the next of them has been kept for long enough.
     pub fn next_expiry(&self) -> Option<Instant> {
         self.files.values().map(|file| file.until).min()
+    }
+
+    /// The bytes of memory that they take.
+    pub fn memory_bytes(&self) -> u64 {
+        self.files.values().map(|file| file.cost().bytes).sum()
     }
 
     /// How many files are kept.

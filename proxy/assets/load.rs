@@ -1,4 +1,4 @@
-//! From the files of a folder to its assets: reading, pairing with coded siblings, index files, the page of the application.
+//! From the files of a folder, read by `reads`, to its assets: pairing with coded siblings, index files, the page of the application.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -16,19 +16,17 @@ use super::lookup::{Lookup, Place};
 use super::media_type::{MediaType, TextEncoding};
 use super::order;
 use super::page::Page;
-use super::parallel;
 use super::policy::Policy;
 use super::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
-use super::progress::Progress;
-use super::reader::{Reader, Scratch};
+use super::reads::{self, Read, Reads};
 use super::root::{self, Root};
 use super::siblings;
 use super::spa::Spa;
 use super::storage::Taken;
+use super::unchanged::Unchanged;
 use super::variant::{self, Common, Variant, Vary};
 use super::walk::{self, WalkedFile};
 use super::{Assets, Options, environment};
-use crate::config::ErrorPage;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
 
@@ -47,12 +45,21 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
     let mut warnings = Vec::new();
     let roots = root::open_all(root, options.selection, &mut warnings)?;
     let walked: Vec<_> = roots.iter().map(|root| walk::walk(root, options.selection.hidden, &mut warnings)).collect::<Result<_, _>>()?;
-    let (reader, reads) = read_all(root, &walked, options);
+    let unchanged = Unchanged::since(options.previous);
+    let refused = [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options)));
+    let files = walked.iter().map(|files| files.len() as u64).sum::<u64>();
+    let storage = options.storage.beside(variant::bookkeeping_estimate_bytes(options).saturating_mul(files));
+    let Reads { reader, by_root: reads, warning } = reads::read_all((root, &walked), options, (storage, &unchanged));
+    warnings.extend(warning);
+    let (read_bytes, _) = reader.usage();
     let mut loading = Loading {
         files: &[],
         options,
+        unchanged,
         reads: Vec::new(),
-        refused: [Vary::No, Vary::ByEncoding].map(|vary| Arc::new(variant::refused(vary, options))),
+        refused,
+        made_bytes: 0,
+        made_bytes_max: storage.memory_bytes_max.saturating_sub(read_bytes),
         lookup: Lookup::default(),
         taken: HashSet::new(),
         indexes: HashMap::new(),
@@ -67,38 +74,17 @@ pub(super) fn load(root: &Path, options: &Options<'_>) -> Result<(Assets, Summar
         let assets = loading.root(files, reads)?;
         if index == 0 {
             loading.summary.first_root_files = assets.len();
-            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options.errors)?);
+            pages = (page(root, &assets, options.spa)?, error_pages(root, &assets, options)?);
         }
     }
     reader.seal().map_err(|error| LoadError::unreadable(root, error))?;
     let (mut assets, mut summary) = loading.finish(pages);
     let (memory_bytes, open_files) = reader.usage();
-    assets.taken = Taken { memory_bytes, open_files };
-    summary.memory_bytes = memory_bytes;
+    let bookkeeping_bytes = assets.lookup.files().map(|(_, asset)| asset.bookkeeping_bytes()).sum();
+    assets.taken = Taken { memory_bytes: memory_bytes + bookkeeping_bytes, open_files };
+    summary.bookkeeping_bytes = bookkeeping_bytes;
+    (summary.memory_bytes, summary.read_files) = (memory_bytes, reader.read_files());
     Ok((assets, summary))
-}
-
-/// A file that was read, or why it could not be; taken out when it is made an asset.
-type Read = Option<io::Result<ReadFile>>;
-
-/// Reads the files of all roots, on all cores: first how long they are, which decides what stays on disk, then what is in them. Those that an
-/// earlier root answers for are left out.
-fn read_all(root: &Path, walked: &[Vec<WalkedFile>], options: &Options<'_>) -> (Reader, Vec<Vec<Read>>) {
-    let mut seen = HashSet::new();
-    let files: Vec<_> = walked.iter().flatten().map(|file| (file, seen.insert(file.key.as_slice()))).collect();
-    let length_of = |(): &mut (), &(file, counts): &(&WalkedFile, bool)| if counts { file.length() } else { 0 };
-    let homes = options.storage.homes(&parallel::map(&files, length_of), options.memory_file_bytes_max);
-    let reader = Reader::new(options.storage, options.memory_file_bytes_max);
-    let progress = Progress::new(root, files.len());
-    let files: Vec<_> = files.into_iter().zip(homes).collect();
-    let reads = parallel::map(&files, |scratch: &mut Scratch, &((file, counts), home)| {
-        let read = counts.then(|| reader.read(file, home, scratch));
-        progress.step();
-        read
-    });
-    let mut reads = reads.into_iter();
-    let by_root = walked.iter().map(|files| reads.by_ref().take(files.len()).collect()).collect();
-    (reader, by_root)
 }
 
 /// How the name of a list for programs ends; no file has it.
@@ -108,8 +94,13 @@ struct Loading<'a> {
     /// Those of the root that is being loaded.
     files: &'a [WalkedFile],
     options: &'a Options<'a>,
+    /// What the build before has of them.
+    unchanged: Unchanged<'a>,
     /// One for each of `files`.
     reads: Vec<Read>,
+    /// Bytes of the coded forms that were taken over, and how many there may be.
+    made_bytes: u64,
+    made_bytes_max: u64,
     /// For [`Vary::No`] and [`Vary::ByEncoding`].
     refused: [Arc<FieldBlock>; 2],
     lookup: Lookup,
@@ -191,7 +182,7 @@ impl<'a> Loading<'a> {
 
     fn file(&mut self, index: usize, file: &'a WalkedFile) -> Result<Arc<Asset>, LoadError> {
         let read = self.take(index).map_err(|error| LoadError::unreadable(&file.path, error))?;
-        let siblings = self.siblings(&file.key, &read.content);
+        let siblings = self.siblings(&file.key, &read);
         let unverified = siblings.unverified.iter().map(|sibling| &sibling.file);
         for read in siblings.verified.iter().map(|(_, read)| read).chain(unverified).chain([&read]) {
             self.summary.files += 1;
@@ -212,7 +203,8 @@ impl<'a> Loading<'a> {
     }
 
     /// Reads the coded siblings of a file; of those that are of no use, a warning is kept.
-    fn siblings(&mut self, key: &[u8], base: &Content) -> Siblings {
+    fn siblings(&mut self, key: &[u8], base_file: &ReadFile) -> Siblings {
+        let base = &base_file.content;
         let mut found = Siblings::default();
         for (coding, suffix) in siblings::SUFFIXES {
             let Some((index, walked)) = self
@@ -226,6 +218,10 @@ impl<'a> Loading<'a> {
             let cost = base.length().max(VERIFIED_BYTES_MIN);
             let is_verified_now = self.verified_bytes.saturating_add(cost) <= VERIFIED_AT_LOAD_BYTES_MAX;
             let result = match inspected {
+                Ok(read) if self.unchanged.is_verified(base_file.origin, coding, read.origin) => {
+                    found.verified.push((coding, read));
+                    Ok(())
+                }
                 Ok(read) if is_verified_now => {
                     self.verified_bytes += cost;
                     siblings::verify(&read.content, coding, base).map(|()| found.verified.push((coding, read)))
@@ -259,7 +255,7 @@ impl<'a> Loading<'a> {
             vary: if is_alone { Vary::No } else { Vary::ByEncoding },
             options: self.options,
         };
-        let page = Page::new(media_type, &read.content, &common);
+        let (page, origin) = (Page::new(media_type, &read.content, &common), read.origin);
         // It is another one each time.
         let is_nonced = page.nonced.is_some();
         let [alone, varied] = &self.refused;
@@ -272,7 +268,18 @@ impl<'a> Loading<'a> {
             page,
         });
         for (coding, read) in siblings.verified {
-            asset.put(coding, read.content, read.hash);
+            asset.put(coding, read.into());
+        }
+        if compresses {
+            let awaited = |coding| siblings.unverified.iter().any(|sibling| sibling.coding == coding);
+            for (coding, _) in siblings::SUFFIXES.into_iter().filter(|&(coding, _)| !awaited(coding) && !asset.has(coding)) {
+                let Some(form) = self.unchanged.made(origin, coding) else { continue };
+                let bytes = self.made_bytes + form.content.length();
+                if bytes <= self.made_bytes_max {
+                    self.made_bytes = bytes;
+                    asset.put(coding, form);
+                }
+            }
         }
         if !is_nonced {
             self.jobs.extend(Job::new(&asset, siblings.unverified, compresses));
@@ -303,6 +310,7 @@ impl<'a> Loading<'a> {
                 content: Content::Memory(text.into()),
                 is_utf8: true,
                 modified: None,
+                origin: None,
             };
             // The names say the types and the cache policy, and are no files: nothing is found under them.
             let page = self.asset(&[&with_slash, &b"(list).html"[..]].concat(), made(folder.page(&key)), Siblings::default());
@@ -317,7 +325,8 @@ impl<'a> Loading<'a> {
         self.list_folders();
         let mut summary = self.summary;
         summary.warnings.sort_by(|one, other| one.path.cmp(&other.path));
-        (Assets { lookup: self.lookup, spa, error_pages, background: Background::new(self.jobs), taken: Taken::default() }, summary)
+        let background = Background::new(self.jobs, self.made_bytes);
+        (Assets { lookup: self.lookup, spa, error_pages, background, taken: Taken::default() }, summary)
     }
 }
 
@@ -331,9 +340,9 @@ fn page(root: &Root, assets: &[Arc<Asset>], spa: Option<&str>) -> Result<Option<
 }
 
 /// The pages for errors, which are the first root's too; found among its files, since `try` may give them no path.
-fn error_pages(root: &Root, assets: &[Arc<Asset>], errors: &[ErrorPage]) -> Result<ErrorPages, LoadError> {
+fn error_pages(root: &Root, assets: &[Arc<Asset>], options: &Options<'_>) -> Result<ErrorPages, LoadError> {
     let file = |path: &[u8]| assets.iter().find(|asset| asset.key() == path).cloned();
-    ErrorPages::new(errors, file)
+    ErrorPages::new(options.errors, &options.selection.mime, file)
         .map_err(|page| LoadError { path: root.path().join(&page.file.value), problem: LoadProblem::NoErrorPage(page.file.span) })
 }
 

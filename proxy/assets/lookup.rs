@@ -47,6 +47,14 @@ impl Lookup {
         })
     }
 
+    /// Every file, as often as it has paths.
+    pub(super) fn assets(&self) -> impl Iterator<Item = &Arc<Asset>> {
+        self.places.values().filter_map(|place| match place {
+            Place::File(asset) => Some(asset),
+            Place::Listing(_) | Place::Folder => None,
+        })
+    }
+
     /// Takes in a path; the first place that a path was given stays.
     ///
     /// Normalising keeps `%5C` as it is, because it separates nothing, and browsers turn a raw backslash into a slash. A file

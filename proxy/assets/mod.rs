@@ -7,7 +7,7 @@
 //! Nothing here opens a file while a request waits ([`Stored::opened`] is for who has more files on disk than may be open), knows a protocol, or writes
 //! to the folder. The look-up is by the bytes of a path in a map that was filled from the folder, so no request can name a file outside it.
 //!
-//! Where to look next: `root` (where files are opened), `walk` (which files count), `reader` (their bytes), `storage` (what is kept where), `load`
+//! Where to look next: `root` (where files are opened), `walk` (which files count), `reads` and `reader` (their bytes), `storage` (what is kept where), `load`
 //! (files to assets), `order` (the paths that they answer), `policy` (how long they may be cached), `spa` (when the page of the application
 //! answers), `reply` (which answer), `coded` (which coding), `siblings` and `background` (where coded forms come from), `precompress` (making
 //! siblings); `tree`, `changes` and `kept` for when a new build comes.
@@ -39,6 +39,7 @@ mod precompress;
 mod problem;
 mod progress;
 mod reader;
+mod reads;
 mod references;
 mod reply;
 mod root;
@@ -49,6 +50,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unchanged;
 mod variant;
 mod walk;
 
@@ -108,6 +110,8 @@ pub struct Options<'a> {
     pub selection: &'a Selection,
     /// Where coded forms come from.
     pub coded: CodedSources,
+    /// The build that is served meanwhile: of its files, those that are unchanged are taken over and not read.
+    pub previous: Option<&'a Assets>,
 }
 
 /// Where the coded forms of files come from.
@@ -156,13 +160,24 @@ impl Assets {
     }
 
     /// Begins the work that is left when the folder is served: verifying siblings, and compressing files that have none. It goes on in a
-    /// thread of its own until the folder is dropped.
+    /// thread of its own until the folder is dropped. What is made takes no more memory than `room_bytes`.
     ///
     /// # Errors
     ///
     /// When there is no thread to be had; then files without verified siblings are served as they are.
-    pub fn begin_coding(&self) -> std::io::Result<()> {
-        self.background.begin()
+    pub fn begin_coding(&self, room_bytes: u64) -> std::io::Result<()> {
+        self.background.begin(room_bytes)
+    }
+
+    /// Does at once, for the files that answer `path`, what [`begin_coding`](Self::begin_coding) would do later, and for error pages: for who only wants to know what an answer
+    /// will be.
+    pub fn code_now(&self, path: &[u8], head: &RequestHead) {
+        if let Found::Asset(asset) | Found::Fallback(asset) | Found::Listing(asset) = self.find(path, head) {
+            self.background.finish(asset);
+        }
+        for (asset, _) in self.error_pages.all() {
+            self.background.finish(asset);
+        }
     }
 
     /// Finds what `path` names. It must come from [`normalize`](crate::http::path::normalize) and be relative to the route:
@@ -184,9 +199,10 @@ impl Assets {
         matches!(self.lookup.find(path), Some(Place::File(_)))
     }
 
-    /// What it takes; the forms that are made in the background come on top.
+    /// What it takes: contents, what is kept about them, and the forms that are made in the background (while they are made, what these may take at
+    /// most).
     pub fn taken(&self) -> Taken {
-        self.taken
+        Taken { memory_bytes: self.taken.memory_bytes.saturating_add(self.background.taken_bytes()), ..self.taken }
     }
 
     /// The paths of the scripts and styles that the page of the application, or else the index file of the root, asks for at once.
@@ -207,8 +223,8 @@ impl Assets {
         }
     }
 
-    /// The file that answers in the place of an error with this status.
-    pub fn error_page(&self, status: StatusCode) -> Option<&Asset> {
+    /// The file that answers in the place of an error with this status, and its media type, whatever the route says of its files.
+    pub fn error_page(&self, status: StatusCode) -> Option<(&Asset, &HeaderValue)> {
         self.error_pages.find(status)
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::coder::{self, CHUNK_BYTES, Effort};
 use super::compressible::{LENGTH_BYTES_MIN, worth_bytes_max};
@@ -92,7 +93,7 @@ impl PlannedSibling {
     /// What the file system says; and when the file changes meanwhile.
     pub fn make(&self) -> io::Result<Made> {
         let storage = Storage { memory_bytes_max: MEMORY_FILE_BYTES_MAX, open_files_max: 2, delivery: Delivery::Encrypted };
-        let (reader, mut scratch) = (Reader::new(storage, MEMORY_FILE_BYTES_MAX), Scratch::default());
+        let (reader, mut scratch) = (Reader::new(storage, MEMORY_FILE_BYTES_MAX, SystemTime::now()), Scratch::default());
         let mut read = |path: &Path| reader.read_open(stored::open(path)?, (path, Home::Memory), &mut scratch);
         let file = read(&self.source)?;
         let is_stale = match fs::symlink_metadata(&self.path) {
@@ -203,7 +204,7 @@ impl Drop for Temporary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     fn site(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,10 @@ pub struct Summary {
     pub first_root_files: usize,
     /// Bytes of their contents in memory, identical contents counted once.
     pub memory_bytes: u64,
+    /// Bytes of memory that are taken beside the contents: paths and response fields.
+    pub bookkeeping_bytes: u64,
+    /// Files that were read; the others are unchanged since the build before.
+    pub read_files: usize,
     /// Bytes of the files that stay on disk.
     pub disk_bytes: u64,
     /// What was left out, in the order of the paths.
@@ -53,6 +57,15 @@ pub enum WarningReason {
     Environment,
     /// A page that is too large to be kept in memory, where nonces are put into pages.
     PageWithoutNonce,
+    /// Files that have no room in memory; it is about the root.
+    MemoryFull {
+        /// How many.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+        /// The largest of them.
+        largest: PathBuf,
+    },
     /// A coded sibling without a byte.
     CodedEmpty,
     /// A coded sibling that cannot be read.
@@ -87,6 +100,13 @@ impl fmt::Display for Warning {
         if self.reason == WarningReason::PageWithoutNonce {
             return write!(out, "{path} stays on disk, so a `{{nonce}}` in it is not replaced; make it smaller");
         }
+        if let WarningReason::MemoryFull { files, bytes, largest } = &self.reason {
+            return write!(
+                out,
+                "`limits.assets_memory` has no room for all of {path}: {files} files with {bytes} bytes are served from disk, the largest is {}",
+                largest.display()
+            );
+        }
         write!(out, "{path} is not served: ")?;
         match &self.reason {
             WarningReason::LinkLeavesRoot => out.write_str("a symbolic link that leaves the root"),
@@ -99,7 +119,7 @@ impl fmt::Display for Warning {
             WarningReason::NotAFile => out.write_str("neither a file nor a folder"),
             WarningReason::UnaskableName => out.write_str("its name has a control character, which no request may have"),
             WarningReason::Environment => out.write_str("`env` of the route makes the script of this name"),
-            WarningReason::PageWithoutNonce => Ok(()),
+            WarningReason::PageWithoutNonce | WarningReason::MemoryFull { .. } => Ok(()),
             WarningReason::CodedEmpty => out.write_str("empty, so it cannot be a coded form of its base file"),
             WarningReason::CodedUnreadable(error) => write!(out, "cannot be read ({error}); its base file is served without it"),
             WarningReason::CodedNotGzip => out.write_str("not gzip; its base file is served without it"),

@@ -3,11 +3,12 @@
 #![allow(clippy::indexing_slicing, reason = "offsets are counts of what was read into the buffer that they index")]
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -17,6 +18,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::content::{Content, ReadFile};
 use super::storage::{Delivery, Home, SENDFILE_BYTES_MIN, Storage};
 use super::stored::{Identity, Shelf, Stored};
+use super::unchanged::{Origin, Stamp};
+use super::variant::Variant;
 use super::walk::WalkedFile;
 
 /// How much of a file is read at once when it stays on disk.
@@ -41,12 +44,17 @@ pub(super) struct Reader {
     kept: Mutex<HashMap<u128, Content>>,
     /// Files on disk that are open.
     open_files: AtomicUsize,
+    /// When the load began.
+    began: SystemTime,
+    read_files: AtomicUsize,
 }
 
 impl Reader {
-    pub(super) fn new(storage: Storage, memory_file_bytes_max: u64) -> Self {
+    /// For a load that began at this time.
+    pub(super) fn new(storage: Storage, memory_file_bytes_max: u64, began: SystemTime) -> Self {
         let shelf = if storage.delivery == Delivery::Encrypted { None } else { Shelf::new() };
-        Self { storage, memory_file_bytes_max, shelf, kept: Mutex::default(), open_files: AtomicUsize::new(0) }
+        let (open_files, read_files) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { storage, memory_file_bytes_max, shelf, kept: Mutex::default(), open_files, began, read_files }
     }
 
     /// The bytes in memory of the contents that are still in use, equal ones counted once; and how many files on disk are kept open.
@@ -55,6 +63,11 @@ impl Reader {
         let used = || kept.values().filter(|content| content.is_shared());
         let open = |content: &&Content| matches!(content, Content::Stored(stored) if stored.holds_descriptor());
         (used().map(Content::memory_bytes).sum(), used().filter(open).count())
+    }
+
+    /// How many files were read.
+    pub(super) fn read_files(&self) -> usize {
+        self.read_files.load(Ordering::Relaxed)
     }
 
     /// Nothing more will be read: what is stored in memory cannot change from here on.
@@ -68,28 +81,83 @@ impl Reader {
     }
 
     /// Reads a file that is open.
-    pub(super) fn read_open(&self, mut file: File, (path, home): (&Path, Home), scratch: &mut Scratch) -> io::Result<ReadFile> {
+    pub(super) fn read_open(&self, file: File, place: (&Path, Home), scratch: &mut Scratch) -> io::Result<ReadFile> {
         let metadata = file.metadata()?;
+        self.read_seen(file, &metadata, place, scratch)
+    }
+
+    /// Reads a file that is open and was looked at.
+    pub(super) fn read_seen(
+        &self,
+        mut file: File,
+        metadata: &Metadata,
+        (path, home): (&Path, Home),
+        scratch: &mut Scratch,
+    ) -> io::Result<ReadFile> {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
+        self.read_files.fetch_add(1, Ordering::Relaxed);
         let modified = metadata.modified().ok();
+        let origin = |is_utf8| Origin::new(Stamp::of(metadata), is_utf8, self.began);
         match usize::try_from(metadata.len()) {
             Ok(length) if home == Home::Memory && metadata.len() <= self.memory_file_bytes_max => {
                 let bytes = &mut scratch.bytes;
                 bytes.clear();
                 read_to_memory(&file, length, bytes)?;
                 let (hash, is_utf8) = (xxhash_rust::xxh3::xxh3_128(bytes), std::str::from_utf8(bytes).is_ok());
-                Ok(ReadFile { content: self.keep(hash, bytes), hash, is_utf8, modified })
+                Ok(ReadFile { content: self.keep(hash, bytes, || self.place(bytes)), hash, is_utf8, modified, origin: origin(is_utf8) })
             }
             Ok(_) | Err(_) => {
                 let scan = Scan::of(&mut file, scratch)?;
                 let hash = scratch.hasher.digest128();
                 // As it was before it was read: a change meanwhile makes it another file too.
-                let content = self.keep_on_disk(hash, file, (path, Identity::of(&metadata), scan.length));
-                Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified })
+                let content = self.keep_on_disk(hash, file, (path, Identity::of(metadata), scan.length));
+                Ok(ReadFile { content, hash, is_utf8: scan.is_utf8, modified, origin: origin(scan.is_utf8) })
             }
         }
+    }
+
+    /// What the build before has of a file that has not changed since; `None` when it has it elsewhere than it is to be now.
+    pub(super) fn take_over(&self, walked: &WalkedFile, home: Home, (known, origin): (&Variant, Origin)) -> Option<ReadFile> {
+        if known.content.is_on_disk() != (home == Home::Disk) {
+            return None;
+        }
+        let content = match &known.content {
+            Content::Memory(bytes) => self.keep(known.hash, bytes, || known.content.clone()),
+            Content::Stored(stored) => match stored.identity() {
+                Some(identity) => self.keep_stored(known.hash, walked, (stored, identity, origin)),
+                // The shelf of that build goes with it: a few contents must not keep all of it in memory.
+                None => {
+                    let bytes = known.content.in_memory()?;
+                    self.keep(known.hash, &bytes, || self.place(&bytes))
+                }
+            },
+        };
+        let modified = origin.stamp.modified();
+        Some(ReadFile { content, hash: known.hash, is_utf8: origin.is_utf8, modified, origin: Some(origin) })
+    }
+
+    /// Of a file that stays on disk, the descriptor is shared with the build before.
+    fn keep_stored(&self, hash: u128, walked: &WalkedFile, (known, identity, origin): (&Arc<Stored>, Identity, Origin)) -> Content {
+        let mut kept = self.kept();
+        if let Some(Content::Stored(twin)) = kept.get(&hash)
+            && twin.is_file(&identity)
+        {
+            return Content::Stored(Arc::clone(twin));
+        }
+        let same = |file: &File| file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == origin.stamp);
+        let stored = match (self.may_open_one_more(), known.is_closed()) {
+            (true, false) => Arc::clone(known),
+            // Its folder may have another name by now.
+            (false, _) => Arc::new(Stored::closed(&walked.path, identity, known.length())),
+            (true, true) => Arc::new(match walked.open().ok().filter(same) {
+                Some(file) => Stored::open(file, identity, known.length()),
+                None => Stored::closed(&walked.path, identity, known.length()),
+            }),
+        };
+        kept.insert(hash, Content::Stored(Arc::clone(&stored)));
+        Content::Stored(stored)
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<u128, Content>> {
@@ -97,17 +165,20 @@ impl Reader {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, hash: u128, bytes: &[u8]) -> Content {
-        let mut kept = self.kept();
-        match kept.get(&hash) {
-            // XXH3 is no cryptographic hash: equal hashes are looked at once more before one file is served as another.
-            Some(content) if content.has(bytes) => content.clone(),
-            Some(_) | None => {
-                let content = self.place(bytes);
-                kept.insert(hash, content.clone());
-                content
-            }
+    fn keep(&self, hash: u128, bytes: &[u8], place: impl FnOnce() -> Content) -> Content {
+        // XXH3 is no cryptographic hash: equal hashes are looked at once more before one file is served as another.
+        let same = |kept: Option<&Content>| kept.filter(|content| content.has(bytes)).cloned();
+        if let Some(content) = same(self.kept().get(&hash)) {
+            return content;
         }
+        // Copied while others may do the same with theirs.
+        let content = place();
+        let mut kept = self.kept();
+        if let Some(content) = same(kept.get(&hash)) {
+            return content;
+        }
+        kept.insert(hash, content.clone());
+        content
     }
 
     /// Where a content goes that is kept in memory.
@@ -130,15 +201,15 @@ impl Reader {
         {
             return Content::Stored(Arc::clone(twin));
         }
-        let may_stay_open = |open| (open < self.storage.open_files_max).then_some(open + 1);
-        let stored = if self.open_files.fetch_update(Ordering::Relaxed, Ordering::Relaxed, may_stay_open).is_ok() {
-            Stored::open(file, identity, length)
-        } else {
-            Stored::closed(path, identity, length)
-        };
+        let stored = if self.may_open_one_more() { Stored::open(file, identity, length) } else { Stored::closed(path, identity, length) };
         let content = Content::Stored(Arc::new(stored));
         kept.insert(hash, content.clone());
         content
+    }
+
+    fn may_open_one_more(&self) -> bool {
+        let more = |open| (open < self.storage.open_files_max).then_some(open + 1);
+        self.open_files.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 }
 
@@ -216,7 +287,7 @@ mod tests {
     use super::*;
 
     fn reader(memory_file_bytes_max: u64, delivery: Delivery) -> Reader {
-        Reader::new(Storage { memory_bytes_max: u64::MAX, open_files_max: 2, delivery }, memory_file_bytes_max)
+        Reader::new(Storage { memory_bytes_max: u64::MAX, open_files_max: 2, delivery }, memory_file_bytes_max, SystemTime::now())
     }
 
     fn read(bytes: &[u8], memory_file_bytes_max: u64) -> ReadFile {

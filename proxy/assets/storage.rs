@@ -6,7 +6,7 @@ pub(super) const SENDFILE_BYTES_MIN: u64 = 64 * 1024;
 /// Bounds on what the contents of a folder take, and what decides their form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storage {
-    /// Bytes of memory that the contents may take together. When a folder has more, its largest files stay on disk.
+    /// Bytes of memory that the contents, and what is kept about them, may take together. When a folder has more, its largest files stay on disk.
     pub memory_bytes_max: u64,
     /// Files on disk that are kept open; further ones are opened when they are asked for.
     pub open_files_max: usize,
@@ -35,6 +35,11 @@ pub struct Taken {
 }
 
 impl Storage {
+    /// The same with room for contents alone, when so much is kept about them.
+    pub(super) fn beside(self, bookkeeping_bytes: u64) -> Self {
+        Self { memory_bytes_max: self.memory_bytes_max.saturating_sub(bookkeeping_bytes), ..self }
+    }
+
     /// Leaves what is left once this much is taken.
     pub fn take(&mut self, taken: Taken) {
         self.memory_bytes_max = self.memory_bytes_max.saturating_sub(taken.memory_bytes);

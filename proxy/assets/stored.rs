@@ -7,9 +7,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatxFlags};
+use rustix::io::Errno;
 
 /// Contents in a [`Shelf`] begin at a multiple of this, so that whole pages are sent.
 const PAGE_BYTES: u64 = 4096;
@@ -50,7 +52,8 @@ impl Stored {
         Self { place: Place::Closed { path: path.to_owned(), identity }, length }
     }
 
-    pub(super) fn length(&self) -> u64 {
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
         self.length
     }
 
@@ -67,12 +70,17 @@ impl Stored {
         matches!(self.place, Place::Open { .. })
     }
 
+    /// The file on disk, as it was when it was read.
+    pub(super) const fn identity(&self) -> Option<Identity> {
+        match &self.place {
+            Place::Shelf { .. } => None,
+            Place::Open { identity, .. } | Place::Closed { identity, .. } => Some(*identity),
+        }
+    }
+
     /// `true` when it is this file on disk.
     pub(super) fn is_file(&self, other: &Identity) -> bool {
-        match &self.place {
-            Place::Shelf { .. } => false,
-            Place::Open { identity, .. } | Place::Closed { identity, .. } => identity == other,
-        }
+        self.identity().as_ref() == Some(other)
     }
 
     /// `true` when it is a file on disk, which can be slow to read and can change.
@@ -114,13 +122,36 @@ impl Stored {
         }
     }
 
+    /// The same file with what it has now, if it has not been changed since `rest`. May wait for the disk.
+    ///
+    /// # Errors
+    /// It is another file or none, or was changed after that.
+    pub fn as_it_is(&self, rest: SystemTime) -> io::Result<Arc<Self>> {
+        let (file, before) = match &self.place {
+            Place::Open { file, identity } => (Arc::clone(file), identity),
+            Place::Closed { path, identity } => (Arc::new(open(path)?), identity),
+            Place::Shelf { .. } => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let metadata = file.metadata()?;
+        let identity = Identity::of(&metadata);
+        if (identity.device, identity.inode) != (before.device, before.inode) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was replaced since it was loaded"));
+        }
+        let rest = rest.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        // In whole seconds: one that was changed in this one is still being changed.
+        if metadata.ctime().max(metadata.mtime()) >= rest {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file has changed since it was loaded, and may change still"));
+        }
+        Ok(Arc::new(Self { place: Place::Open { file, identity }, length: metadata.len() }))
+    }
+
     /// Whether the file is still the one that was read.
     ///
     /// # Errors
     /// It has changed, or cannot be looked at.
     pub fn check_unchanged(&self) -> io::Result<()> {
         match &self.place {
-            Place::Open { file, identity } => identity.check(&file.metadata()?, Same::Content),
+            Place::Open { file, identity } => identity.check(Identity::known(file)?, Same::Content),
             Place::Shelf { .. } | Place::Closed { .. } => Ok(()),
         }
     }
@@ -171,8 +202,23 @@ impl Identity {
         Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
     }
 
-    fn check(&self, metadata: &Metadata, same: Same) -> io::Result<()> {
-        let now = Self::of(metadata);
+    /// What is known of an open file without asking a file server that may not answer: workers call this between two requests.
+    fn known(file: &File) -> io::Result<Self> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        match rustix::fs::statx(file, c"", flags, StatxFlags::BASIC_STATS) {
+            Ok(known) => Ok(Self {
+                device: rustix::fs::makedev(known.stx_dev_major, known.stx_dev_minor),
+                inode: known.stx_ino,
+                length: known.stx_size,
+                modified: (known.stx_mtime.tv_sec, known.stx_mtime.tv_nsec.into()),
+            }),
+            // Some sandboxes forbid what they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => Ok(Self::of(&file.metadata()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check(&self, now: Self, same: Same) -> io::Result<()> {
         // The time of change (ctime) is no help: it moves when a file is renamed or unlinked too, which a file that is open survives.
         let content = (now.length, now.modified) == (self.length, self.modified);
         let file = same == Same::Content || (now.device, now.inode) == (self.device, self.inode);
@@ -183,7 +229,7 @@ impl Identity {
 /// Opens a file that must be the one that was read.
 fn open_same(path: &Path, identity: &Identity) -> io::Result<File> {
     let file = open(path)?;
-    identity.check(&file.metadata()?, Same::File)?;
+    identity.check(Identity::of(&file.metadata()?), Same::File)?;
     Ok(file)
 }
 
@@ -265,6 +311,29 @@ mod tests {
         std::fs::write(&path, "other and longer").unwrap();
         assert!(open.opened().is_err());
         assert!(closed.opened().is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_is_given_as_it_is_once_it_is_at_rest() {
+        let (folder, path, identity) = on_disk(b"first");
+        let open = Stored::open(open(&path).unwrap(), identity, 5);
+        let closed = Stored::closed(&path, identity, 5);
+        std::fs::write(&path, "other and longer").unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        for stored in [&open, &closed] {
+            assert_eq!(stored.as_it_is(SystemTime::now()).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+            let now = stored.as_it_is(later).unwrap();
+            assert_eq!((now.length(), now.opened().is_ok()), (16, true));
+        }
+        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        std::fs::write(&path, "another file").unwrap();
+        assert!(open.as_it_is(later).is_ok() && closed.as_it_is(later).is_err());
+    }
+
+    #[test]
+    fn what_is_known_of_an_open_file_is_what_the_system_says() {
+        let (_folder, path, identity) = on_disk(b"first");
+        assert_eq!(Identity::known(&open(&path).unwrap()).unwrap(), identity);
     }
 
     #[test]

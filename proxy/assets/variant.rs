@@ -4,12 +4,19 @@ use std::time::UNIX_EPOCH;
 
 use http::{HeaderValue, header};
 
+use super::asset::Asset;
 use super::content::{Content, ReadFile};
+use super::unchanged::Origin;
 use super::{Fields, Options};
 use crate::http::conditional::{Strength, Validators};
 use crate::http::date;
 use crate::http::encoding::Coding;
 use crate::http::fields::FieldBlock;
+
+/// The texts of an entity tag and of a time, with what their allocations cost.
+const VALUES_BYTES: u64 = 192;
+/// Three times a usual path.
+const KEY_BYTES: u64 = 3 * 48;
 
 /// What all representations of a file have in common.
 pub(super) struct Common<'a> {
@@ -30,10 +37,29 @@ pub(super) enum Vary {
     ByEncoding,
 }
 
+/// The bytes of a coded form.
+pub(super) struct Form {
+    pub(super) content: Content,
+    /// XXH3-128 of its bytes.
+    pub(super) hash: u128,
+    /// The sibling that it was read from; `None` when it was made.
+    pub(super) origin: Option<Origin>,
+}
+
+impl From<ReadFile> for Form {
+    fn from(read: ReadFile) -> Self {
+        Self { content: read.content, hash: read.hash, origin: read.origin }
+    }
+}
+
 /// A representation (RFC 9110 §8).
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) content: Content,
+    /// XXH3-128 of its bytes.
+    pub(super) hash: u128,
+    /// The file that has these bytes; `None` when they were made, or may have changed unseen.
+    pub(super) origin: Option<Origin>,
     etag: HeaderValue,
     last_modified: Option<u64>,
     date_strength: Strength,
@@ -64,12 +90,19 @@ impl Variant {
 
         Self {
             content: file.content,
+            hash: file.hash,
+            origin: file.origin,
             etag,
             last_modified: common.last_modified,
             date_strength: date_strength(common),
             full: FieldBlock::new(finished(full, common.vary, common.options)),
             not_modified: FieldBlock::new(not_modified),
         }
+    }
+
+    /// About how many bytes it takes beside its content.
+    pub(super) fn bookkeeping_bytes(&self) -> u64 {
+        size_of::<Self>() as u64 + VALUES_BYTES + self.full.memory_bytes() + self.not_modified.memory_bytes()
     }
 
     pub(super) fn etag(&self) -> &HeaderValue {
@@ -81,8 +114,8 @@ impl Variant {
     ///
     /// The tag is of the coded bytes, not of the file's: two versions of an encoder may make two forms of one file, and the parts of
     /// these must never be put together. Replicas of one version have the same bytes, and so the same tag.
-    pub(super) fn coded(&self, coding: Coding, content: Content, hash: u128) -> Self {
-        let etag = entity_tag(hash, Some(coding));
+    pub(super) fn coded(&self, coding: Coding, form: Form) -> Self {
+        let etag = entity_tag(form.hash, Some(coding));
         let retagged = |block: &FieldBlock| -> Fields {
             let fields = block.map().iter().map(|(name, value)| (name.clone(), value.clone()));
             fields
@@ -94,7 +127,9 @@ impl Variant {
         let place = full.iter().position(|(name, _)| *name == header::CONTENT_TYPE).map_or(0, |at| at + 1);
         full.insert(place, (header::CONTENT_ENCODING, HeaderValue::from_static(coding.name())));
         Self {
-            content,
+            content: form.content,
+            hash: form.hash,
+            origin: form.origin,
             full: FieldBlock::new(full),
             not_modified: FieldBlock::new(retagged(&self.not_modified)),
             etag,
@@ -107,6 +142,8 @@ impl Variant {
     pub(super) fn detached(&self) -> Self {
         Self {
             content: self.content.detached(),
+            hash: self.hash,
+            origin: self.origin,
             etag: self.etag.clone(),
             last_modified: self.last_modified,
             date_strength: self.date_strength,
@@ -118,6 +155,20 @@ impl Variant {
     pub(super) fn validators(&self) -> Validators<'_> {
         Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified, date_strength: self.date_strength }
     }
+}
+
+/// About what the bookkeeping of a file will be, before it is made: that of one with all the fields that files have.
+pub(super) fn bookkeeping_estimate_bytes(options: &Options<'_>) -> u64 {
+    let content = Content::Memory(bytes::Bytes::new());
+    let file = ReadFile { content, hash: 0, is_utf8: true, modified: None, origin: None };
+    let common = Common {
+        content_type: HeaderValue::from_static("text/javascript; charset=utf-8"),
+        cache_control: HeaderValue::from_static("public, max-age=31536000, immutable"),
+        last_modified: Some(0),
+        vary: Vary::ByEncoding,
+        options,
+    };
+    Variant::new(file, &common).bookkeeping_bytes() + size_of::<Asset>() as u64 + KEY_BYTES
 }
 
 /// A file that was read within the second of its modification may have changed once more in that second (RFC 9110 §8.8.2.2).

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::problem::{LoadError, LoadProblem, Warning, WarningReason};
 use super::root::Root;
+use super::unchanged::Stamp;
 use crate::config::{Hidden, Symlinks};
 
 /// The most files and folders that a root may have; more is a mistake in the config (`root = "/"`), better named than carried out.
@@ -38,9 +39,9 @@ impl WalkedFile {
         self.root.open_file(&self.path)
     }
 
-    /// How many bytes it has; zero when it is gone.
-    pub(super) fn length(&self) -> u64 {
-        self.path.symlink_metadata().map_or(0, |metadata| metadata.len())
+    /// What it looks like from outside; `None` when it is gone.
+    pub(super) fn look(&self) -> Option<Stamp> {
+        self.path.symlink_metadata().ok().map(|metadata| Stamp::of(&metadata))
     }
 
     /// A file of the folder that it lies in, for tests that have no walk.

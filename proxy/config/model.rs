@@ -88,7 +88,9 @@ pub struct Limits {
     pub header_count: usize,
     /// Bytes of a request target. Over it: 414.
     pub uri: ByteSize,
-    /// `assets_memory`: bytes of memory that the files of all roots may take. Over it the largest files stay on disk.
+    /// `assets_memory`: bytes of memory that the files of all roots may take, with their response fields, the compressed forms that are made of them,
+    /// and files of earlier builds. Over it the largest files stay on disk, and the rest is left out. A new build is loaded beside the one that is
+    /// served: until that has ended, what is not common to both is there twice.
     pub assets_memory: ByteSize,
     /// `upstream_header`: bytes of an upstream's response head. Over it: 502.
     pub upstream_header: ByteSize,

@@ -97,7 +97,7 @@ impl Page<'_> {
                 if let Some(page) = page {
                     self.fact("body", page, "the page of `errors`");
                 }
-                self.response(response, &policy);
+                self.response(response, &for_refusals(policy));
             }
             Outcome::Forwarded { upstream, request } => {
                 if let Some(upstream) = live.plan().upstreams.get(*upstream) {
@@ -146,9 +146,13 @@ impl Page<'_> {
         if !file.awaits_codings {
             return;
         }
-        let has = if file.codings.is_empty() { "none yet".to_owned() } else { file.codings.join(", ") };
+        let has = if file.codings.is_empty() { "none, since none is worth it".to_owned() } else { file.codings.join(", ") };
         let chosen = response.fields.iter().find(|(name, _)| name == "content-encoding").map_or("none", |(_, coding)| coding.as_str());
-        self.fact("coding", chosen, &format!("by Accept-Encoding; the file has {has}, others are made when it is served"));
+        self.fact(
+            "coding",
+            chosen,
+            &format!("by Accept-Encoding; the file has {has} (what it has no sibling for is made soon after the start)"),
+        );
     }
 
     fn response(&mut self, response: &Response, policy: &ResponsePolicy) {
@@ -262,6 +266,13 @@ impl Page<'_> {
             };
         }
     }
+}
+
+/// Without the rules for fields that a refusal says for itself: they are for the files of the route.
+fn for_refusals(mut policy: ResponsePolicy) -> ResponsePolicy {
+    policy.set.retain(|(name, _)| !serve::OF_REFUSALS.contains(name));
+    policy.places.retain(|(name, _)| !serve::OF_REFUSALS.contains(name));
+    policy
 }
 
 /// Why no route was asked.

@@ -121,7 +121,8 @@ fn announce(live: &Live, bound: &[Bound], report: &LoadReport, (workers, started
     {
         tracing::info!("open https://localhost:{port} (browsers trust it once they trust certs/ca.pem)");
     }
-    tracing::info!(workers, files = report.files, bytes = report.bytes, ms = millis(started), "serving");
+    let memory = live.memory_bytes();
+    tracing::info!(workers, files = report.files, bytes = report.bytes, memory, ms = millis(started), "serving");
 }
 
 fn millis(since: Instant) -> u64 {

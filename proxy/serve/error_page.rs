@@ -40,12 +40,12 @@ pub(crate) fn find(live: &Live, route: &LiveRoute, status: StatusCode, (request,
     let accepted = request.joined(Known::Accept);
     let accepted = accepted.as_deref();
     let is_readable = accepted.is_none_or(|value| accept::takes_html(value) && !accept::prefers_json(value));
-    if let Some(asset) = own_assets(route).and_then(|assets| assets.error_page(status)) {
-        return if is_readable { page(asset, request, nonces) } else { None };
+    if let Some(own) = own_assets(route).and_then(|assets| assets.error_page(status)) {
+        return if is_readable { page(own, request, nonces) } else { None };
     }
     let navigates = accepted.is_some_and(accept::names_html);
     let site = live.site().and_then(own_assets).filter(|_| navigates && is_readable)?;
-    site.error_page(status).and_then(|asset| page(asset, request, nonces))
+    site.error_page(status).and_then(|found| page(found, request, nonces))
 }
 
 fn own_assets(route: &LiveRoute) -> Option<&Assets> {
@@ -57,12 +57,12 @@ fn own_assets(route: &LiveRoute) -> Option<&Assets> {
 
 /// What a GET for the file would get that brings no condition and no range, in a coding that the client takes.
 /// `None` when it takes a nonce and the system gives no randomness.
-fn page(asset: &assets::Asset, request: &RequestHead, nonces: &Nonces) -> Option<ErrorPage> {
+fn page((asset, media_type): (&assets::Asset, &HeaderValue), request: &RequestHead, nonces: &Nonces) -> Option<ErrorPage> {
     if let Some(page) = asset.nonced() {
         let nonce = nonces.fresh()?;
         let body = page.with(nonce.as_bytes());
         return Some(ErrorPage {
-            fields: of_content(page.fields()),
+            fields: of_content(page.fields(), media_type),
             length: body.len() as u64,
             body: Body::Memory(body),
             nonce: Some(nonce),
@@ -75,14 +75,20 @@ fn page(asset: &assets::Asset, request: &RequestHead, nonces: &Nonces) -> Option
         plain.push(b"accept-encoding", &accepted);
     }
     let answer = assets::reply(asset, &plain);
-    Some(ErrorPage { fields: of_content(answer.fields), length: answer.length, body: answer.body, nonce: None, key: asset.key().into() })
+    Some(ErrorPage {
+        fields: of_content(answer.fields, media_type),
+        length: answer.length,
+        body: answer.body,
+        nonce: None,
+        key: asset.key().into(),
+    })
 }
 
-/// Those of the fields of a 200 that say what the content is.
-fn of_content(block: &FieldBlock) -> Vec<(HeaderName, HeaderValue)> {
+/// Those of the fields of a 200 that say what the content is; but its media type, which a route may have set for its files.
+fn of_content(block: &FieldBlock, media_type: &HeaderValue) -> Vec<(HeaderName, HeaderValue)> {
     let map = block.map();
-    let names = [header::CONTENT_TYPE, header::CONTENT_ENCODING];
-    let mut fields: Vec<_> = names.into_iter().filter_map(|name| Some((name.clone(), map.get(&name)?.clone()))).collect();
+    let mut fields = vec![(header::CONTENT_TYPE, media_type.clone())];
+    fields.extend(map.get(header::CONTENT_ENCODING).map(|coding| (header::CONTENT_ENCODING, coding.clone())));
     if map.get_all(header::VARY).iter().any(|value| names_accept_encoding(value.as_bytes())) {
         fields.push((header::VARY, HeaderValue::from_static("Accept-Encoding")));
     }

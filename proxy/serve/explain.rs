@@ -95,6 +95,15 @@ pub struct File {
 pub fn explain(live: &Live, head: &RequestHead, scheme: Scheme) -> Explanation {
     let client = Client { address: Some(CLIENT.into()), scheme };
     let path = path::normalize(if head.path().is_empty() { b"/" } else { head.path() }).ok().map(std::borrow::Cow::into_owned);
+    if let Some((assets, below)) = path.as_deref().and_then(|path| below_root(live, live.route(live.plan().router.route(path).route), path))
+    {
+        // What is served gets its coded forms in the background: told is what is answered once it has.
+        assets.code_now(below, head);
+    }
+    if let Some(LiveAction::Assets(assets)) = live.site().map(|site| &site.action) {
+        // Its error pages are other routes' too.
+        assets.code_now(b"", head);
+    }
     let (route, outcome) = match decide(live, &client, head, body_length(head)) {
         Decision::Reply(route, response, _) => {
             let file = path.as_deref().and_then(|path| file(live, route, path, head));

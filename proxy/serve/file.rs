@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::ReadWriteFlags;
 
+use super::disk::{Disk, OPEN_PATIENCE, READ_PATIENCE};
 use crate::assets::{Body, Handle, PartData, Stored};
 
 /// Bytes of one piece: many enough that a system call costs little against them, few enough that a thousand downloads fit in memory.
@@ -27,10 +28,17 @@ pub(crate) struct Part<'a> {
     pub(crate) bytes: u64,
 }
 
-/// The body with its file open and unchanged. Opening waits in a thread: the folder may be on a slow disk.
-pub(crate) async fn opened(body: Body) -> io::Result<Body> {
+/// The body with its file open and unchanged. Opening waits in a thread: the folder may be on a slow disk. While no more threads can be spared, only
+/// a file whose first bytes are in memory is taken.
+pub(crate) async fn opened(body: Body, disk: &Disk) -> io::Result<Body> {
     match body {
-        Body::Stored { file, offset, length } => Ok(Body::Stored { file: open(file).await?, offset, length }),
+        Body::Stored { file, offset, length } => {
+            let file = open(file, disk).await?;
+            if file.is_on_disk() && disk.is_exhausted() && !is_begun(&file, offset, length) {
+                return Err(disk.exhausted());
+            }
+            Ok(Body::Stored { file, offset, length })
+        }
         Body::Parts(mut parts) => {
             // All are of one file.
             let mut opened: Option<Arc<Stored>> = None;
@@ -38,7 +46,7 @@ pub(crate) async fn opened(body: Body) -> io::Result<Body> {
                 let PartData::Stored { file, .. } = &mut part.data else { continue };
                 let whole = match &opened {
                     Some(whole) => Arc::clone(whole),
-                    None => Box::pin(open(Arc::clone(file))).await?,
+                    None => Box::pin(open(Arc::clone(file), disk)).await?,
                 };
                 *file = Arc::clone(&whole);
                 opened = Some(whole);
@@ -49,19 +57,24 @@ pub(crate) async fn opened(body: Body) -> io::Result<Body> {
     }
 }
 
-async fn open(file: Arc<Stored>) -> io::Result<Arc<Stored>> {
-    if file.is_closed() { Box::pin(blocking(move || file.opened())).await } else { file.opened() }
+async fn open(file: Arc<Stored>, disk: &Disk) -> io::Result<Arc<Stored>> {
+    if file.is_closed() { Box::pin(disk.wait(OPEN_PATIENCE, move || file.opened())).await } else { file.opened() }
+}
+
+/// `true` when the beginning of a part of a file can be sent without waiting.
+fn is_begun(stored: &Stored, offset: u64, length: u64) -> bool {
+    stored.handle().is_some_and(|Handle { file, start }| length == 0 || is_cached(file, start + offset, length.min(WINDOW_BYTES)))
 }
 
 /// The next part of what is left to send: it is in memory, and still what was loaded.
-pub(crate) async fn ready(stored: &Stored, offset: u64, left: u64) -> io::Result<Part<'_>> {
+pub(crate) async fn ready<'a>(stored: &'a Stored, (offset, left): (u64, u64), disk: &Disk) -> io::Result<Part<'a>> {
     let Some(Handle { file, start }) = stored.handle() else { return Err(io::ErrorKind::NotConnected.into()) };
     if !stored.is_on_disk() {
         return Ok(Part { file, offset: start + offset, bytes: left });
     }
     let bytes = left.min(WINDOW_BYTES);
     if !is_cached(file, start + offset, bytes) {
-        warm(Arc::clone(file), start + offset, bytes).await?;
+        warm(Arc::clone(file), (start + offset, bytes), disk).await?;
     }
     // Last, so that a change while it was read is seen: a body of two files must not end as if it were one.
     stored.check_unchanged()?;
@@ -79,7 +92,7 @@ fn is_cached(file: &File, offset: u64, bytes: u64) -> bool {
 }
 
 /// Reads a part of a file into the page cache, in a thread that may wait.
-async fn warm(file: Arc<File>, offset: u64, bytes: u64) -> io::Result<()> {
+async fn warm(file: Arc<File>, (offset, bytes): (u64, u64), disk: &Disk) -> io::Result<()> {
     let read = move || {
         let mut buffer = vec![0; PIECE_BYTES];
         let mut at = offset;
@@ -93,7 +106,7 @@ async fn warm(file: Arc<File>, offset: u64, bytes: u64) -> io::Result<()> {
         }
         Ok(())
     };
-    blocking(read).await
+    disk.wait(READ_PATIENCE, read).await
 }
 
 /// A file has fewer bytes than were promised: what was begun cannot be completed.
@@ -103,7 +116,7 @@ pub(crate) fn became_shorter() -> io::Error {
 
 /// Reads up to the size of `buffer` at `offset`; fewer bytes only at the end of the file. Pages in the cache are taken at once; for others a
 /// thread of the blocking pool waits.
-pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, usize)> {
+pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>, disk: &Disk) -> io::Result<(Vec<u8>, usize)> {
     let Some(Handle { file, start }) = stored.handle() else { return Err(io::ErrorKind::NotConnected.into()) };
     let offset = start + offset;
     if !stored.is_on_disk() {
@@ -123,10 +136,6 @@ pub(crate) async fn read_at(stored: &Stored, offset: u64, mut buffer: Vec<u8>) -
         let bytes = file.read_at(&mut buffer, offset)?;
         Ok((buffer, bytes))
     };
-    let read = blocking(read).await?;
+    let read = disk.wait(READ_PATIENCE, read).await?;
     stored.check_unchanged().map(|()| read)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

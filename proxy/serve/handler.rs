@@ -1,10 +1,12 @@
 //! What happens to a request, on one screen: [`decide`] gives an answer or says where to forward; [`handle`] carries it out.
 
 use std::borrow::Cow;
+use std::io;
 use std::rc::Rc;
 
 use http::StatusCode;
 
+use super::changed_file;
 use super::client::Client;
 use super::compress::Form;
 use super::early_hints;
@@ -200,12 +202,27 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
             };
         }
     };
-    let body = match file::opened(body).await {
+    let on_disk = changed_file::of(&head, &body, exchange.head);
+    let mut cause = None;
+    let body = match file::opened(body, &worker.disk).await {
         Ok(body) => body,
         // A new load will put it right, and is on its way where one was asked for.
         Err(error) => {
-            let cause = format!("the file on disk cannot be sent: {error}");
-            return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
+            cause = Some(Cow::Owned(format!("the file on disk is not what was loaded: {error}")));
+            let changed = match on_disk.filter(|_| error.kind() == io::ErrorKind::InvalidData) {
+                Some(file) => changed_file::answer(&head, file, &worker.disk).await,
+                None => Err(error),
+            };
+            match changed {
+                Ok((changed, body)) => {
+                    head = changed;
+                    body
+                }
+                Err(error) => {
+                    let cause = format!("the file on disk cannot be sent: {error}");
+                    return refuse(exchange, route, Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause), &live, worker).await;
+                }
+            }
         }
     };
     head.close = ends_connection(exchange.body.length());
@@ -224,11 +241,11 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         (reply(&mut exchange.responder, &head, body).await, head.lines)
     };
     worker.vectors.give(lines);
-    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))), ..Handled::default() }
+    Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))).or(cause), ..Handled::default() }
 }
 
 /// Sends an answer of our own, behind its hints.
-async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> std::io::Result<()> {
+async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> io::Result<()> {
     if let Some(hints) = head.hints {
         responder.interim(StatusCode::EARLY_HINTS, hints).await?;
     }
@@ -276,7 +293,7 @@ async fn opened_page(route: &LiveRoute, status: StatusCode, request: &RequestHea
         error_page::find(&serving, route, status, (request, &worker.nonces))
     }?;
     // A page that cannot be read now is as good as none.
-    let body = file::opened(page.body).await.ok()?;
+    let body = file::opened(page.body, &worker.disk).await.ok()?;
     Some(ErrorPage { body, ..page })
 }
 
@@ -301,10 +318,10 @@ pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, w
 }
 
 /// Why a response could not be written, for the log.
-pub(crate) fn write_cause(error: &std::io::Error) -> String {
+pub(crate) fn write_cause(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::TimedOut => "the client stopped taking the response".to_owned(),
-        std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset => "the client left".to_owned(),
+        io::ErrorKind::TimedOut => "the client stopped taking the response".to_owned(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => "the client left".to_owned(),
         _ => format!("the response could not be sent: {error}"),
     }
 }

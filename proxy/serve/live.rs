@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::{Spool, Target, Waiting};
-use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary};
+use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken};
 use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment, Timeouts};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
@@ -24,6 +24,9 @@ const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
 const OPEN_FILES_MAX: usize = 4096;
 /// And at most one of so many descriptors: connections need them, and while a new build is loaded there are two sets.
 const DESCRIPTORS_PER_OPEN_FILE: u64 = 4;
+
+/// The fields that refusals say for themselves, whatever a route sets for its files.
+pub const OF_REFUSALS: [HeaderName; 4] = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
 
 /// What serves. Its parts are shared with the one that it was made from, so that a new build of one root costs that root alone.
 pub struct Live {
@@ -138,19 +141,43 @@ impl Live {
         }
     }
 
-    /// Loads a root as it is now, beside what serves.
+    /// Loads a root as it is now, beside what serves; of that, what is unchanged is taken over.
     ///
     /// # Errors
     /// When it cannot be read, or is not what the plan says.
     pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        // What other roots have taken is not there for this one.
+        let left = self.left_beside(root.route);
+        load_folder(
+            &root.folder,
+            &self.route(root.route).policy,
+            (self.plan.coded_files, now, left),
+            self.build_of(root.route).map(|(assets, _)| &**assets),
+        )
+    }
+
+    /// What the files of one root may take, beside all that those of the others do.
+    fn left_beside(&self, route: usize) -> Storage {
         let mut left = storage(&self.plan);
-        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != root.route) {
+        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != route) {
             if let LiveAction::Assets(assets) = &other.action {
                 left.take(assets.taken());
+                left.take(Taken { memory_bytes: other.kept.memory_bytes(), open_files: 0 });
             }
         }
-        load_folder(&root.folder, &self.route(root.route).policy, (self.plan.coded_files, now, left))
+        left
+    }
+
+    /// Bytes of memory that are left for more than the files of this build at a route.
+    pub fn room_beside(&self, route: usize, assets: &Assets) -> u64 {
+        let mut left = self.left_beside(route);
+        left.take(assets.taken());
+        left.memory_bytes_max
+    }
+
+    /// Bytes of memory that all files take, with what is kept about them.
+    pub fn memory_bytes(&self) -> u64 {
+        let all = storage(&self.plan).memory_bytes_max;
+        all.saturating_sub(self.left_beside(usize::MAX).memory_bytes_max)
     }
 
     /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
@@ -202,9 +229,9 @@ impl Live {
 
     /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
     pub fn begin_coding(&self) {
-        for route in &self.routes {
+        for (index, route) in self.routes.iter().enumerate() {
             if let LiveAction::Assets(assets) = &route.action {
-                begin_coding(assets);
+                begin_coding(assets, self.room_beside(index, assets));
             }
         }
     }
@@ -287,16 +314,15 @@ impl LiveRoute {
     }
 }
 
-/// Begins what is done for the files of one root while they are served.
-pub fn begin_coding(assets: &Assets) {
-    if let Err(error) = assets.begin_coding() {
+/// Begins what is done for the files of one root while they are served, in no more memory than `room_bytes`.
+pub fn begin_coding(assets: &Assets, room_bytes: u64) {
+    if let Err(error) = assets.begin_coding(room_bytes) {
         tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
     }
 }
 
 fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
-    let ours = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
-    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !ours.contains(name)))
+    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !OF_REFUSALS.contains(name)))
 }
 
 /// What all roots together may take.
@@ -316,6 +342,7 @@ fn load_folder(
     folder: &Folder,
     policy: &ResponsePolicy,
     (coded, now, storage): (CodedFiles, SystemTime, Storage),
+    previous: Option<&Assets>,
 ) -> Result<(Assets, Summary), LoadError> {
     let decorate = |fields| policy.decorate(fields);
     let options = assets::Options {
@@ -331,6 +358,7 @@ fn load_folder(
         now,
         selection: &folder.selection,
         coded: assets::CodedSources { siblings: coded.precompressed, compress: coded.compress },
+        previous,
     };
     Assets::load(&folder.root.value, &options)
 }
@@ -354,7 +382,7 @@ fn load_action(
             let body = Bytes::copy_from_slice(body.as_bytes());
             LiveAction::Respond { status: *status, content: Fixed::new(block, body, &plan.compression) }
         }
-        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage)) {
+        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage), None) {
             Ok((assets, summary)) => {
                 storage.take(assets.taken());
                 report.files += summary.files;

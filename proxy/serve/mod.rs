@@ -4,12 +4,14 @@
 //! `compress` makes content smaller, `finish` dresses every response, `worker` records it. `live` is what all of it reads, `current` where that is
 //! replaced.
 
+mod changed_file;
 mod client;
 mod clock;
 mod compress;
 mod connection;
 mod current;
 mod deadline;
+mod disk;
 mod early_hints;
 mod error_page;
 mod exchange;
@@ -34,5 +36,5 @@ mod workers;
 pub use current::Current;
 pub use explain::{Explanation, File, Outcome, Response, explain};
 pub use listener::{Bound, bind};
-pub use live::{Live, LoadReport, Root, begin_coding};
+pub use live::{Live, LoadReport, OF_REFUSALS, Root, begin_coding};
 pub use workers::{Stopped, Workers};

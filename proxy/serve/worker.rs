@@ -12,6 +12,7 @@ use super::client::Client;
 use super::clock::Clock;
 use super::compress::Encoders;
 use super::current::{Current, Snapshot, View};
+use super::disk::Disk;
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
 use super::http1::buffers::Buffers;
@@ -42,6 +43,7 @@ pub(crate) struct Worker {
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
+    pub(crate) disk: Disk,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -72,6 +74,7 @@ impl Worker {
             vectors: Pool::default(),
             heads: Pool::default(),
             encoders: Encoders::default(),
+            disk: Disk::default(),
         })
     }
 

@@ -98,7 +98,7 @@ fn what_has_no_siblings_is_compressed_in_the_background_and_varies_from_the_star
     let assets = load(&folder);
     let before = reply(asset(&assets, "/a.txt"), &get(&[ALL]));
     assert_eq!((field(&before, "content-encoding"), field(&before, "vary")), (None, Some("Accept-Encoding")));
-    assets.begin_coding().unwrap();
+    assets.begin_coding(u64::MAX).unwrap();
     for path in ["/a.txt", "/b.txt"] {
         for (name, coding) in [("br", Coding::Brotli), ("gzip", Coding::Gzip)] {
             wait_for(&assets, path, name);
@@ -122,7 +122,7 @@ fn a_stale_sibling_is_replaced_by_a_form_made_in_the_background() {
     let folder = with_siblings(TEXT);
     write(folder.path(), "a.txt", &long());
     let assets = load(&folder);
-    assets.begin_coding().unwrap();
+    assets.begin_coding(u64::MAX).unwrap();
     wait_for(&assets, "/a.txt", "br");
     assert_eq!(body(&answered(&assets, "/a.txt", "br")), coded_form(Coding::Brotli, &long()));
 }
@@ -132,7 +132,7 @@ fn a_file_that_hardly_shrinks_is_kept_as_it_is() {
     let noise: Vec<u8> = (0..4096_u32).flat_map(|number| xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes()).to_le_bytes()).collect();
     let folder = site(&[("noise.txt", &noise), ("zzz.txt", &long().repeat(20))]);
     let assets = load(&folder);
-    assets.begin_coding().unwrap();
+    assets.begin_coding(u64::MAX).unwrap();
     // The larger is made last.
     wait_for(&assets, "/zzz.txt", "gzip");
     assert_eq!(field(&reply(asset(&assets, "/noise.txt"), &get(&[ALL])), "content-encoding"), None);
@@ -153,7 +153,7 @@ fn siblings_on_disk_are_withheld_until_they_are_verified() {
     assert_eq!(summary.warnings.iter().map(|warning| &warning.reason).collect::<Vec<_>>(), [&WarningReason::CodedStale]);
     let before = answered(&assets, "/big.txt", "zstd");
     assert_eq!((field(&before, "content-encoding"), field(&before, "vary")), (None, Some("Accept-Encoding")));
-    assets.begin_coding().unwrap();
+    assets.begin_coding(u64::MAX).unwrap();
     wait_for(&assets, "/big.txt", "zstd");
     assert_eq!(body(&answered(&assets, "/big.txt", "zstd")), coded_form(Coding::Zstd, &bytes));
 }
@@ -165,7 +165,7 @@ fn the_tag_of_a_made_form_is_of_its_own_bytes_and_the_same_on_every_replica() {
     let (one, other) = (load(&one), load(&other));
     for coding in ["br", "gzip"] {
         for assets in [&one, &other] {
-            assets.begin_coding().unwrap();
+            assets.begin_coding(u64::MAX).unwrap();
             wait_for(assets, "/a.txt", coding);
         }
         let tag = |assets| field(&answered(assets, "/a.txt", coding), "etag").unwrap().to_owned();

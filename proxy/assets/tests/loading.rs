@@ -208,3 +208,29 @@ fn a_load_error_names_the_path_and_the_reason() {
     assert!(matches!(no_page.problem, LoadProblem::NoSpaFile));
     assert!(no_page.path.ends_with("index.html"));
 }
+
+#[test]
+fn what_is_kept_about_files_counts_and_what_has_no_room_is_named() {
+    const LIMIT: u64 = 350_000;
+    let files: Vec<_> = (0..100).map(|number| (format!("{number:03}.bin"), vec![number; 1000 + usize::from(number)])).collect();
+    let folder = site(&files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect::<Vec<_>>());
+    let load = |memory_bytes_max| {
+        let storage = Storage { memory_bytes_max, delivery: Delivery::Plain, ..options().storage };
+        Assets::load(folder.path(), &Options { storage, ..options() }).unwrap()
+    };
+    let (assets, summary) = load(1 << 20);
+    assert_eq!((summary.warnings.len(), summary.disk_bytes), (0, 0));
+    assert!(summary.bookkeeping_bytes > 100 * 500, "each file has some hundred bytes of fields at least");
+    assert_eq!(assets.taken().memory_bytes, summary.memory_bytes + summary.bookkeeping_bytes);
+    let (assets, summary) = load(LIMIT);
+    assert!(assets.taken().memory_bytes <= LIMIT && summary.memory_bytes > 0, "{:?}", assets.taken());
+    let [Warning { path, reason: WarningReason::MemoryFull { files, bytes, largest } }] = summary.warnings.as_slice() else {
+        panic!("{:?}", summary.warnings)
+    };
+    assert_eq!((path.as_path(), *bytes, largest.ends_with("099.bin")), (folder.path(), summary.disk_bytes, true));
+    assert!((1..100).contains(files));
+    // Forms that are made have the rest, and no more.
+    let taken = assets.taken();
+    assets.begin_coding(0).unwrap();
+    assert_eq!(assets.taken(), taken);
+}

@@ -9,6 +9,7 @@ mod parts;
 mod replies;
 mod selecting;
 mod succession;
+mod unchanged;
 
 use std::fs;
 use std::io::Read;
@@ -64,6 +65,7 @@ fn options() -> Options<'static> {
         now: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
         selection: Box::leak(Box::default()),
         coded: CodedSources { siblings: true, compress: true },
+        previous: None,
     }
 }
 

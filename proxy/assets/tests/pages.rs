@@ -33,7 +33,7 @@ fn the_page_of_a_status_wins_over_that_of_its_class_whatever_their_order() {
     let (assets, _) = Assets::load(folder.path(), &Options { errors: &errors, ..options() }).unwrap();
     for (status, key) in [(404, "/404.html"), (403, "/4xx.html"), (405, "/4xx.html"), (500, "/sub/5xx.html"), (504, "/sub/5xx.html")] {
         let page = assets.error_page(StatusCode::from_u16(status).unwrap());
-        assert_eq!(page.map(Asset::key), Some(key.as_bytes()), "{status}");
+        assert_eq!(page.map(|(page, _)| page.key()), Some(key.as_bytes()), "{status}");
     }
     assert!(assets.error_page(StatusCode::OK).is_none());
     assert!(load(&folder).error_page(StatusCode::NOT_FOUND).is_none());
@@ -58,7 +58,7 @@ fn an_error_page_is_a_file_of_the_first_root_even_where_try_gives_it_no_path() {
     let errors = [error_page(Statuses::ClientErrors, "404.html")];
     let (assets, _) = Assets::load(folder.path(), &Options { errors: &errors, selection: &selection, ..options() }).unwrap();
     let page = assets.error_page(StatusCode::NOT_FOUND).unwrap();
-    assert_eq!(body(&reply(page, &get(&[]))), b"ours");
+    assert_eq!(body(&reply(page.0, &get(&[]))), b"ours");
     is_missing(&assets, "/404.html");
     let errors = [error_page(Statuses::ServerErrors, "50x.html")];
     assert!(Assets::load(folder.path(), &Options { errors: &errors, selection: &selection, ..options() }).is_err());

@@ -266,19 +266,21 @@ impl RootWatch {
         let (mut changes, mut kept) = (Changes::default(), crate::assets::Kept::default());
         if let Some((served, before)) = live.build_of(self.root.route) {
             changes = Changes::between(served, &assets);
-            kept = before.after(served, &assets, now, self.root.folder.keep_previous);
+            kept = before.after(served, &assets, (now, self.root.folder.keep_previous), live.room_beside(self.root.route, &assets));
         }
         self.expiry = kept.next_expiry();
-        let kept_count = kept.count();
+        let (kept_count, kept_bytes) = (kept.count(), kept.memory_bytes());
         let assets = Arc::new(assets);
         let before = current.replace(live.with_build(self.root.route, Arc::clone(&assets), kept));
-        begin_coding(&assets);
+        let memory = current.load().memory_bytes();
+        begin_coding(&assets, live.room_beside(self.root.route, &assets).saturating_sub(kept_bytes));
         announce_warnings(&summary.warnings, &mut self.warned);
         let Changes { added, changed, removed } = changes;
         let bytes = summary.memory_bytes + summary.disk_bytes;
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (root, files) = (self.path().display(), summary.files);
-        tracing::info!(%root, files, bytes, added, changed, removed, kept = kept_count, ms, "serving a new build");
+        let read = summary.read_files;
+        tracing::info!(%root, files, read, bytes, memory, added, changed, removed, kept = kept_count, ms, "serving a new build");
         (self.known, self.is_unsteady, self.refused) = (Some(Ok(fingerprint)), false, None);
         self.rest();
         before

@@ -19,6 +19,7 @@ use crate::assets::{Body, Stored};
 use crate::http::hop;
 use crate::http::request::{Known, Method, RequestHead, Version};
 use crate::serve::deadline::Deadline;
+use crate::serve::disk::Disk;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
 use crate::serve::file;
 use crate::serve::plain::SendFile;
@@ -42,6 +43,7 @@ pub(crate) struct Http1Responder<'a, S> {
     deadline: &'a mut Deadline,
     expectation: &'a Cell<Expectation>,
     idle: Duration,
+    disk: &'a Disk,
     version: Version,
     is_head: bool,
     keep_alive: bool,
@@ -63,18 +65,21 @@ pub(crate) struct Outgoing<'a, S> {
     pub(crate) expectation: &'a Cell<Expectation>,
     /// How long a client may take nothing.
     pub(crate) idle: Duration,
+    /// Where files on disk are waited for.
+    pub(crate) disk: &'a Disk,
 }
 
 impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     /// A responder for this request. `keep_alive` says whether the connection may go on for all that the request says.
     pub(crate) fn new(outgoing: Outgoing<'a, S>, request: &RequestHead, keep_alive: KeepAlive) -> Self {
-        let Outgoing { stream, out, deadline, expectation, idle } = outgoing;
+        let Outgoing { stream, out, deadline, expectation, idle, disk } = outgoing;
         Self {
             stream,
             out,
             deadline,
             expectation,
             idle,
+            disk,
             version: request.version(),
             is_head: request.method() == Method::Head,
             keep_alive: keep_alive == KeepAlive::Yes,
@@ -191,7 +196,7 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
         let mut result = result.map(|()| 0);
         while result.is_ok() && left > 0 {
             let limits = (&mut *self.deadline, self.idle);
-            result = match file::ready(file, offset, left).await {
+            result = match file::ready(file, (offset, left), self.disk).await {
                 Ok(part) => outbound::send_file(self.stream, part, limits).await,
                 Err(error) => Err(error),
             };

@@ -251,7 +251,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
         head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
     let idle = plan.timeouts.body_idle;
     let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
-    let mut responder = Http2Responder::new(respond, head.method() == Method::Head, idle);
+    let mut responder = Http2Responder::new(respond, head.method() == Method::Head, (idle, worker.disk.clone()));
     if refusal.is_none() && head.value(Known::Expect).is_some() {
         // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
         let _ = responder.interim(StatusCode::CONTINUE, &[]).await;

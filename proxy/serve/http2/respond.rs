@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::assets::{Body, Stored};
 use crate::serve::deadline::Deadline;
+use crate::serve::disk::Disk;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent, split_lines};
 use crate::serve::file;
 use crate::serve::http1::body::Piece;
@@ -28,6 +29,7 @@ pub(super) struct Http2Responder {
     stream: Option<SendStream<Bytes>>,
     deadline: Deadline,
     idle: Duration,
+    disk: Disk,
     is_head: bool,
     /// What a length that was stated leaves to send.
     left: Option<u64>,
@@ -35,8 +37,8 @@ pub(super) struct Http2Responder {
 }
 
 impl Http2Responder {
-    pub(super) fn new(respond: SendResponse<Bytes>, is_head: bool, idle: Duration) -> Self {
-        Self { respond, stream: None, deadline: Deadline::default(), idle, is_head, left: None, sent: Sent::default() }
+    pub(super) fn new(respond: SendResponse<Bytes>, is_head: bool, (idle, disk): (Duration, Disk)) -> Self {
+        Self { respond, stream: None, deadline: Deadline::default(), idle, disk, is_head, left: None, sent: Sent::default() }
     }
 
     fn send_head(&mut self, head: &ResponseHead<'_>, end: bool) -> io::Result<()> {
@@ -97,7 +99,7 @@ impl Http2Responder {
     async fn send_file(&mut self, file: &Arc<Stored>, (mut offset, mut left): (u64, u64), end: bool) -> io::Result<()> {
         while left > 0 {
             let buffer = vec![0; PIECE_BYTES_MAX.min(usize::try_from(left).unwrap_or(usize::MAX))];
-            let (mut filled, bytes) = file::read_at(file, offset, buffer).await?;
+            let (mut filled, bytes) = file::read_at(file, offset, buffer, &self.disk).await?;
             if bytes == 0 {
                 self.abort();
                 return Err(file::became_shorter());

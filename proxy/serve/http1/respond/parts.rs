@@ -60,7 +60,7 @@ impl<S: AsyncWrite + SendFile + Unpin> Http1Responder<'_, S> {
     ) -> io::Result<()> {
         let mut buffer = vec![0; file::PIECE_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX))];
         while left > 0 {
-            let (filled, bytes) = file::read_at(file, offset, buffer).await?;
+            let (filled, bytes) = file::read_at(file, offset, buffer, self.disk).await?;
             if bytes == 0 {
                 self.abort();
                 return Err(file::became_shorter());

@@ -1,0 +1,46 @@
+//! A file on disk that was written over since it was loaded: it is sent as it is now, until the next build has it.
+//!
+//! What was loaded of it is gone, and what is there now may be half of something. So it is sent only once it has been at rest for a while, whole, and
+//! with nothing by which it could be kept or put together with another version: no tag, no date, no ranges. Until then the answer is a 503. A client
+//! that wants the version that it knows (`If-Match`) is not given another one, and a coded form that was changed may not be the form of its file.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{StatusCode, header};
+
+use super::disk::{Disk, OPEN_PATIENCE};
+use super::exchange::{ContentLength, ResponseHead};
+use crate::assets::{Body, Stored};
+use crate::http::request::{Known, RequestHead};
+
+/// How long a file must not have changed: no program that writes it pauses for longer, as a rule.
+const REST_MIN: Duration = Duration::from_secs(2);
+
+/// The fields of a file that say which version of it this is, or that promise to have it again.
+const OF_THE_VERSION: [header::HeaderName; 4] = [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES, header::CACHE_CONTROL];
+
+/// The file of a body, if it may be sent as it is now to who asked for what `head` says.
+pub(crate) fn of(head: &ResponseHead<'_>, body: &Body, request: &RequestHead) -> Option<Arc<Stored>> {
+    let Body::Stored { file, .. } = body else { return None };
+    let is_plain = head.block.is_some_and(|block| !block.map().contains_key(header::CONTENT_ENCODING));
+    let wants_its_version = [Known::IfMatch, Known::IfUnmodifiedSince].into_iter().any(|known| request.value(known).is_some());
+    (file.is_on_disk() && is_plain && !wants_its_version).then(|| Arc::clone(file))
+}
+
+/// The answer with the file as it is now; `head` is that of the version before.
+///
+/// # Errors
+/// It is gone, or was changed just now.
+pub(crate) async fn answer(head: &ResponseHead<'_>, file: Arc<Stored>, disk: &Disk) -> io::Result<(ResponseHead<'static>, Body)> {
+    let now = SystemTime::now();
+    let file = Box::pin(disk.wait(OPEN_PATIENCE, move || file.as_it_is(now.checked_sub(REST_MIN).unwrap_or(now)))).await?;
+    let length = file.length();
+    let mut fresh = ResponseHead::new(StatusCode::OK, None, ContentLength::Known(length));
+    for (name, value) in head.block.map(|block| block.map()).into_iter().flatten().filter(|(name, _)| !OF_THE_VERSION.contains(name)) {
+        fresh.push(name.as_str(), value.as_bytes());
+    }
+    fresh.push("cache-control", b"no-store");
+    Ok((fresh, Body::Stored { file, offset: 0, length }))
+}
