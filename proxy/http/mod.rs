@@ -8,6 +8,7 @@ pub mod date;
 pub mod encoding;
 pub mod fields;
 pub mod forwarded;
+pub mod forwarded_for;
 pub mod hop;
 pub mod host;
 mod list;
@@ -15,7 +16,9 @@ pub mod media_range;
 pub mod path;
 #[cfg(any(test, fuzzing))]
 pub mod promises;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request;
+pub mod trace;
 mod weight;
 pub mod zstd_frame;
