@@ -50,6 +50,7 @@ mod stored;
 mod tests;
 mod tree;
 mod variant;
+mod vault;
 mod walk;
 
 use std::path::Path;
@@ -69,6 +70,7 @@ pub use self::reply::{Answer, Body, reply};
 pub use self::storage::{Delivery, Storage, Taken};
 pub use self::stored::{Handle, Stored};
 pub use self::tree::{Fingerprint, Tree};
+pub use self::vault::{Vault, VaultAnswer, VaultFile};
 pub use self::walk::FILES_MAX;
 
 use self::background::Background;

@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod pattern;
 mod process;
+mod proxy_options;
 mod reader;
 mod route;
 mod selection;
