@@ -17,8 +17,8 @@ wait = "0s"
 path = ["/api", "/v1"]
 proxy = "api"
 strip = ""
-headers.request.set = { "X-Route" = "api" }
-headers.response.set = { "X-Both" = "route" }
+headers.request.set = { "X-Route" = "api", "X-Who" = "{remote_addr}" }
+headers.response.set = { "X-Both" = "route", "X-Id" = "{request_id}" }
 [[route]]
 exact = "/old"
 redirect = "/new"
@@ -158,7 +158,9 @@ fn every_header_has_the_line_that_set_it() {
         "api at \"unix:api.sock\" ← proxy.toml:6",
         "GET /api/x?y HTTP/1.1",
         "x-route: api",
-        "← proxy.toml:12",
+        "x-who: 127.0.0.1 ← proxy.toml:12",
+        "x-request-id: ",
+        "x-id: {request_id} ← proxy.toml:13",
         "x-both: route",
         "← proxy.toml:13",
         "x-forwarded-host: shop.test",

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod accel;
 mod access_log;
 mod benches;
 mod browser;
@@ -36,8 +37,11 @@ mod large_files;
 mod limits;
 mod listeners;
 mod odd_fields;
+mod origins;
 mod parity;
+mod paths;
 mod processes;
+mod proxy_protocol;
 mod ranges;
 mod real_clients;
 mod selection;

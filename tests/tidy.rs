@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 28] = [
+const OWNERS: [(&str, &[&str]); 29] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve"]),
     ("brotli", &["assets", "serve"]),
@@ -55,6 +55,7 @@ const OWNERS: [(&str, &[&str]); 28] = [
     ("pingora_limits", &["limits"]),
     ("pingora_load_balancing", &["upstream"]),
     ("rcgen", &["tls"]),
+    ("regex", &["config"]),
     ("rustls", &["tls"]),
     ("rustls_pki_types", &["tls"]),
     ("socket2", &["serve"]),

@@ -41,7 +41,7 @@ fn policy(rules: usize) -> ResponsePolicy {
     let name = |rule: usize| if rule + 1 == rules { "x-powered-by".to_owned() } else { format!("x-operator-{rule}") };
     let set = (0..rules).map(|rule| (name(rule).parse::<HeaderName>().expect("a name"), HeaderValue::from_static("value"))).collect();
     let global = GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules: HeaderRules::default(), csp: None };
-    ResponsePolicy::merge(&global, &HeaderRules { set, remove: Vec::new(), places: Vec::new() })
+    ResponsePolicy::merge(&global, &HeaderRules { set, ..HeaderRules::default() })
 }
 
 /// Asking for each of an upstream's ten fields whether it stays: what a proxied response pays for the operator's rules, by their number.

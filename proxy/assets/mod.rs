@@ -52,6 +52,7 @@ mod tests;
 mod tree;
 mod unchanged;
 mod variant;
+mod vault;
 mod walk;
 
 use std::path::Path;
@@ -71,6 +72,7 @@ pub use self::reply::{Answer, Body, reply};
 pub use self::storage::{Delivery, Storage, Taken};
 pub use self::stored::{Handle, Stored};
 pub use self::tree::{Fingerprint, Tree};
+pub use self::vault::{Vault, VaultAnswer, VaultFile};
 pub use self::walk::FILES_MAX;
 
 use self::background::Background;

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::{
     AccessFormat, AccessLog, AccessTarget, Attempt, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden, HttpVersions, Limits,
-    LogLevel, Symlinks, Timeouts,
+    LogLevel, Symlinks, Timeouts, TraceParent,
 };
 use crate::http::encoding::Coding;
 use crate::units::ByteSize;
@@ -24,6 +24,9 @@ pub const HTTP: HttpVersions = HttpVersions { h1: true, h2: true };
 
 /// `server.https_redirect`: permanent, and unlike 301 it keeps the method of a POST (RFC 9110 §15.4.9).
 pub const HTTPS_REDIRECT: StatusCode = StatusCode::PERMANENT_REDIRECT;
+
+/// `server.traceparent`: one that is made here says "not sampled", and the libraries of applications then record nothing of their own either.
+pub const TRACEPARENT: TraceParent = TraceParent::Pass;
 
 /// `server.grace`: Docker kills ten seconds after it asked; two of them are left for the processes.
 pub const GRACE: Duration = Duration::from_secs(8);

@@ -15,11 +15,15 @@ mod folder;
 #[cfg(test)]
 mod golden;
 mod model;
+mod path_rewrite;
+mod proxy_options;
 mod public_environment;
 mod route_timeouts;
 mod selection;
 mod source;
+mod template;
 mod toml;
+mod trusted_proxies;
 
 pub use buffering::{BufferRequest, Buffering};
 pub use coded_files::CodedFiles;
@@ -30,8 +34,12 @@ pub use error_page::{ErrorPage, Statuses};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use model::*;
+pub use path_rewrite::{PathRewrite, Rewritten};
+pub use proxy_options::{Accel, HostHeader, ProxyOptions};
 pub use public_environment::PublicEnvironment;
 pub use route_timeouts::RouteTimeouts;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
+pub use template::{Parsed as ParsedTemplate, Piece, Template, Variable};
 pub use toml::read;
+pub use trusted_proxies::TrustedProxies;

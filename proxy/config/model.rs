@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, RouteTimeouts, Span, Spanned};
+use super::{
+    BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, ProxyOptions, RouteTimeouts, Span, Spanned, Template,
+    TrustedProxies,
+};
+use crate::http::proxy_protocol::Version;
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -50,6 +54,12 @@ pub struct Server {
     pub http: HttpVersions,
     /// `https_redirect`: the status with which plain listeners redirect when there is a TLS one; `None`: they serve.
     pub https_redirect: Option<StatusCode>,
+    /// `trusted_proxies`.
+    pub trusted_proxies: TrustedProxies,
+    /// `proxy_protocol`: trusted proxies begin connections with a PROXY header.
+    pub proxy_protocol: bool,
+    /// `traceparent`.
+    pub traceparent: TraceParent,
     /// `grace`: how long a stop waits for work in flight.
     pub grace: Duration,
 }
@@ -61,6 +71,15 @@ pub struct HttpVersions {
     pub h1: bool,
     /// `"h2"`, by ALPN on TLS listeners.
     pub h2: bool,
+}
+
+/// `server.traceparent`: what upstreams get of W3C Trace Context. What is malformed never reaches them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceParent {
+    /// `"pass"`: what the client sends.
+    Pass,
+    /// `"make"`: the same, and one of our own, not sampled, where there is none.
+    Make,
 }
 
 /// `[tls]`.
@@ -144,6 +163,8 @@ pub enum HeaderPreset {
 pub struct HeaderRules {
     /// Names and the value that each gets, in the order of the file.
     pub set: Vec<(HeaderName, HeaderValue)>,
+    /// The same for values with variables.
+    pub templates: Vec<(HeaderName, Template)>,
     /// Names that go.
     pub remove: Vec<HeaderName>,
     /// Where each of them was written.
@@ -159,6 +180,8 @@ pub struct Upstream {
     pub to: Spanned<ServerUrl>,
     /// `wait`: how long requests are held while the server cannot be reached; zero: not at all.
     pub wait: Duration,
+    /// `proxy_protocol`: connections begin with a PROXY header that names the client.
+    pub proxy_protocol: Option<Version>,
 }
 
 /// `[process.NAME]`.
@@ -216,7 +239,6 @@ pub enum PathPattern {
 }
 
 /// What a route does.
-#[expect(clippy::large_enum_variant, reason = "one for each route of a config, looked at when it is loaded")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// `proxy`.
@@ -225,6 +247,8 @@ pub enum Action {
         target: Spanned<ProxyTarget>,
         /// `strip`: this prefix is taken off the path.
         strip: Option<Spanned<String>>,
+        /// `host`, `rewrite` and `accel`.
+        options: ProxyOptions,
     },
     /// `root`.
     Root(Folder),

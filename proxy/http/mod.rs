@@ -9,6 +9,7 @@ pub mod date;
 pub mod encoding;
 pub mod fields;
 pub mod forwarded;
+pub mod forwarded_for;
 pub mod hop;
 pub mod host;
 mod list;
@@ -17,7 +18,9 @@ pub mod oversize;
 pub mod path;
 #[cfg(any(test, fuzzing))]
 pub mod promises;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request;
+pub mod trace;
 mod weight;
 pub mod zstd_frame;

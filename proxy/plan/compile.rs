@@ -1,7 +1,7 @@
 //! Config → plan: every reference between tables is resolved, every mistake between them is told.
 
 use super::headers::{RequestRules, ResponsePolicy};
-use super::{Action, Plan, PlannedProcess, Route, RouteOrigin, Router, Upstream, listeners};
+use super::{Action, Forwarding, Plan, PlannedProcess, Route, RouteOrigin, Router, Upstream, listeners};
 use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, ProxyTarget, Ready, Span, Spanned, defaults};
 use crate::units::{ServerAddress, ServerUrl};
 
@@ -40,6 +40,9 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         tls_span: config.tls.as_ref().map_or_else(Span::default, |tls| tls.span),
         tls: config.tls.map(|tls| tls.value),
         https_redirect: config.server.https_redirect,
+        trusted_proxies: config.server.trusted_proxies,
+        proxy_protocol: config.server.proxy_protocol,
+        traceparent: config.server.traceparent,
         grace: config.server.grace,
         limits: config.limits,
         buffering: config.buffering,
@@ -74,9 +77,11 @@ fn add_patterns(router: &mut Router, route: &config::Route, index: usize, spans:
 
 fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstreams, diagnostics: &mut Diagnostics) -> Route {
     let action = match &route.action.value {
-        config::Action::Proxy { target, strip } => {
+        config::Action::Proxy { target, strip, options } => {
             let strip = strip.as_ref().map(|strip| check_strip(strip, route, diagnostics)).unwrap_or_default();
-            Action::Proxy { upstream: upstreams.resolve(target, diagnostics), strip }
+            let upstream = upstreams.resolve(target, diagnostics);
+            let forwarding = Forwarding::new(options, upstreams.list.get(upstream).map(|upstream| &upstream.address));
+            Action::Proxy { upstream, strip, forwarding }
         }
         config::Action::Root(folder) => Action::Root(folder.clone()),
         config::Action::Redirect { to, status } => Action::Redirect { to: to.clone(), status: *status },
@@ -139,6 +144,7 @@ impl Upstreams {
                 address: upstream.to.value.address.clone(),
                 span: upstream.to.span,
                 wait: upstream.wait,
+                proxy_protocol: upstream.proxy_protocol,
             })
             .collect();
         Self { named: list.len(), list }
@@ -167,7 +173,7 @@ impl Upstreams {
             ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
         };
-        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::WAIT });
+        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::WAIT, proxy_protocol: None });
         self.list.len() - 1
     }
 

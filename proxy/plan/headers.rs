@@ -4,7 +4,7 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::config::{ContentSecurityPolicy, GlobalHeaders, HeaderPreset, HeaderRules, PolicyText, Span, Spanned};
+use crate::config::{ContentSecurityPolicy, GlobalHeaders, HeaderPreset, HeaderRules, PolicyText, Span, Spanned, Template};
 use crate::http::fields::FieldBlock;
 
 /// What is changed on every response of a route.
@@ -14,6 +14,8 @@ pub struct ResponsePolicy {
     pub defaults: Vec<(HeaderName, HeaderValue)>,
     /// Set in any case: the operator's word.
     pub set: Vec<(HeaderName, HeaderValue)>,
+    /// The same, with values that each request fills in.
+    pub templates: Vec<(HeaderName, Template)>,
     /// Taken away.
     pub remove: Vec<HeaderName>,
     /// `true` when HSTS goes out on TLS connections with a public name.
@@ -47,6 +49,8 @@ impl NoncedField {
 pub struct RequestRules {
     /// Set in any case.
     pub set: Vec<(HeaderName, HeaderValue)>,
+    /// The same, with values that each request fills in.
+    pub templates: Vec<(HeaderName, Template)>,
     /// Taken away.
     pub remove: Vec<HeaderName>,
     /// Where what is set or removed was written, to explain it.
@@ -97,12 +101,17 @@ impl ResponsePolicy {
             self.forget(name);
             self.set.push((name.clone(), value.clone()));
         }
+        for (name, template) in &rules.templates {
+            self.forget(name);
+            self.templates.push((name.clone(), template.clone()));
+        }
         self.places.extend(rules.places.iter().cloned());
     }
 
     fn forget(&mut self, name: &HeaderName) {
         self.defaults.retain(|(known, _)| known != name);
         self.set.retain(|(known, _)| known != name);
+        self.templates.retain(|(known, _)| known != name);
         self.remove.retain(|known| known != name);
         self.nonced.take_if(|field| field.name == *name);
         self.places.retain(|(known, _)| known != name);
@@ -111,7 +120,7 @@ impl ResponsePolicy {
     /// `true` when a field of this name is replaced or removed, whatever the response says.
     pub fn overrides(&self, name: &[u8]) -> bool {
         let same = |known: &HeaderName| known.as_str().as_bytes().eq_ignore_ascii_case(name);
-        self.set.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
+        self.set.iter().any(|(known, _)| same(known)) || self.templates.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
     }
 
     fn mentions(&self, name: &HeaderName) -> bool {
@@ -139,13 +148,13 @@ impl ResponsePolicy {
 impl RequestRules {
     /// Takes a route's rules for requests.
     pub fn new(rules: &HeaderRules) -> Self {
-        Self { set: rules.set.clone(), remove: rules.remove.clone(), places: rules.places.clone() }
+        Self { set: rules.set.clone(), templates: rules.templates.clone(), remove: rules.remove.clone(), places: rules.places.clone() }
     }
 
     /// `true` when a field of this name is replaced or removed.
     pub fn overrides(&self, name: &[u8]) -> bool {
         let same = |known: &HeaderName| known.as_str().as_bytes().eq_ignore_ascii_case(name);
-        self.set.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
+        self.set.iter().any(|(known, _)| same(known)) || self.templates.iter().any(|(known, _)| same(known)) || self.remove.iter().any(same)
     }
 }
 
@@ -181,6 +190,7 @@ mod tests {
     fn rules(set: &[(&'static str, &'static str)], remove: &[&'static str]) -> HeaderRules {
         HeaderRules {
             set: set.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect(),
+            templates: Vec::new(),
             remove: remove.iter().map(|n| HeaderName::from_static(n)).collect(),
             places: set
                 .iter()

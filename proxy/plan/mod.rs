@@ -4,6 +4,7 @@
 //! tables are seen together (an unknown upstream, two routes with one path) are found here and told with their places.
 
 mod compile;
+mod forwarding;
 mod headers;
 mod listeners;
 mod router;
@@ -13,14 +14,16 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 pub use compile::compile;
+pub use forwarding::Forwarding;
 pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
 
 use crate::config::{
     AccessLog, BufferRequest, Buffering, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span,
-    Spanned, Timeouts, Tls,
+    Spanned, Timeouts, Tls, TraceParent, TrustedProxies,
 };
+use crate::http::proxy_protocol::Version;
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -38,6 +41,12 @@ pub struct Plan {
     pub tls_span: Span,
     /// Status of the redirect from plain to TLS; `None`: plain listeners serve.
     pub https_redirect: Option<StatusCode>,
+    /// Who may say of a request where it came from.
+    pub trusted_proxies: TrustedProxies,
+    /// Trusted proxies begin connections with a PROXY header.
+    pub proxy_protocol: bool,
+    /// What upstreams get of W3C Trace Context.
+    pub traceparent: TraceParent,
     /// How long a stop waits for work in flight.
     pub grace: Duration,
     /// Bounds on requests.
@@ -91,7 +100,6 @@ pub struct RouteOrigin {
 }
 
 /// What a route does.
-#[expect(clippy::large_enum_variant, reason = "one for each route of a plan, looked at when it is loaded")]
 #[derive(Debug)]
 pub enum Action {
     /// Send on to an upstream.
@@ -100,6 +108,8 @@ pub enum Action {
         upstream: usize,
         /// The prefix that is taken off the path; empty for none.
         strip: String,
+        /// What else it changes on the way.
+        forwarding: Forwarding,
     },
     /// Answer from a folder.
     Root(Folder),
@@ -134,6 +144,8 @@ pub struct Upstream {
     pub span: Span,
     /// How long requests are held while it cannot be reached.
     pub wait: Duration,
+    /// The PROXY header that connections to it begin with.
+    pub proxy_protocol: Option<Version>,
 }
 
 /// A child process.

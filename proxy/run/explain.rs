@@ -171,8 +171,9 @@ impl Page<'_> {
         let rules = route.map(|route| &route.request);
         let set = |line: &str| {
             let name = line.split(':').next().unwrap_or_default();
-            let rule = rules?.set.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(name))?;
-            rules?.places.iter().find(|(known, _)| *known == rule.0).map(|(_, span)| self.place(*span))
+            let set = rules?.set.iter().map(|(known, _)| known).chain(rules?.templates.iter().map(|(known, _)| known));
+            let rule = set.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name))?;
+            rules?.places.iter().find(|(known, _)| known == rule).map(|(_, span)| self.place(*span))
         };
         let rows: Vec<_> = request
             .iter()
@@ -198,6 +199,9 @@ impl Page<'_> {
                 (format!("{name}: {value}"), format!("{}{unless}", self.origin(name.as_str(), &value, policy)))
             })
             .collect();
+        for (name, template) in &policy.templates {
+            rows.push((format!("{name}: {template}"), self.written(name.as_str(), policy).unwrap_or_default()));
+        }
         if let Some(nonced) = &policy.nonced {
             let place = self.written(nonced.name.as_str(), policy).unwrap_or_default();
             let value = nonced.value(b"{nonce}");
@@ -292,6 +296,7 @@ fn forwarded_as(line: &str) -> &'static str {
     const OF_THE_CLIENT: [&str; 5] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded"];
     match line.split_once(':') {
         Some((name, _)) if OF_THE_CLIENT.contains(&name) => "known from the connection, never what a client says",
+        Some(("x-request-id", _)) => "made for each request; it is in the access log too",
         Some(_) | None => "",
     }
 }

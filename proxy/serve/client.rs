@@ -1,19 +1,32 @@
-//! The client's end of a connection, as far as it is known before the first request.
+//! The client: what is known of it from its connection, and of one request from proxies that are trusted.
 
 use std::net::SocketAddr;
 
 use crate::units::Scheme;
 
-/// Facts about a connection.
+/// Facts about a client.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    /// The peer's address; `None` on a Unix socket.
+    /// Its address; `None` on a Unix socket. Port 0 where a proxy told the address alone.
     pub(crate) address: Option<SocketAddr>,
-    /// What the connection speaks.
+    /// Where it connected to, where anybody wants to know.
+    pub(crate) local: Option<SocketAddr>,
+    /// What it spoke.
     pub(crate) scheme: Scheme,
+    /// The version of TLS of the connection, as it is written in logs.
+    pub(crate) tls_version: Option<&'static str>,
+    /// The host that it asked, where a trusted proxy said so.
+    pub(crate) host: Option<Box<[u8]>>,
+    /// `true` when the peer of the connection may say where a request came from.
+    pub(crate) has_trusted_peer: bool,
 }
 
 impl Client {
+    /// The peer of a connection, of which nothing more is known.
+    pub(crate) const fn new(address: Option<SocketAddr>, scheme: Scheme) -> Self {
+        Self { address, local: None, scheme, tls_version: None, host: None, has_trusted_peer: false }
+    }
+
     /// `"http"` or `"https"`.
     pub(crate) const fn scheme_name(&self) -> &'static str {
         match self.scheme {

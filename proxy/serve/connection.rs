@@ -11,9 +11,10 @@ use super::forward::{Tunnel, run_tunnel};
 use super::http1::connection::{Ended, linger, serve};
 use super::http2;
 use super::plain::SendFile;
+use super::preamble;
 use super::worker::{LINGER_DRAINING_MAX, OpenGuard, Tally, Worker};
 use crate::http::request::RequestHead;
-use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
+use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, ProtocolVersion, TlsStream};
 
 /// What a connection can run over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + SendFile + Unpin + 'static {}
@@ -21,21 +22,55 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + SendFile + Unpin + 'static 
 impl<S: AsyncRead + AsyncWrite + SendFile + Unpin + 'static> Transport for S {}
 
 /// Serves an accepted connection in a task of its own.
-pub(crate) fn spawn<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>) {
+pub(crate) fn spawn<S: Transport>(stream: S, mut client: Client, worker: &Rc<Worker>) {
     let worker = Rc::clone(worker);
+    client.has_trusted_peer = has_trusted_peer(&client, &worker);
     let guard = OpenGuard::new(&worker);
-    if client.is_secure() {
-        tokio::task::spawn_local(async move {
-            if let Some(stream) = Box::pin(handshake(stream, &client, &worker)).await {
-                match stream.alpn() {
-                    Some(Alpn::H2) => http2::serve(stream, &client, &worker).await,
-                    Some(Alpn::H1) | None => speak_http1(stream, client, &worker, guard).await,
-                }
-            }
-        });
+    if client.has_trusted_peer && worker.frame().plan().proxy_protocol {
+        tokio::task::spawn_local(announced(stream, client, worker, guard));
+    } else if client.is_secure() {
+        tokio::task::spawn_local(speak_tls(stream, client, worker, guard));
     } else {
         tokio::task::spawn_local(async move { speak_http1(stream, client, &worker, guard).await });
     }
+}
+
+/// A connection that begins with the word of a proxy.
+async fn announced<S: Transport>(mut stream: S, client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+    let announced = tokio::select! {
+        biased;
+        client = preamble::take(&mut stream, client, &worker) => client,
+        () = stopped(&worker) => None,
+    };
+    match announced {
+        Some(client) if client.is_secure() => Box::pin(speak_tls(stream, client, worker, guard)).await,
+        Some(client) => Box::pin(speak_http1(stream, client, &worker, guard)).await,
+        None => {}
+    }
+}
+
+async fn speak_tls<S: Transport>(stream: S, mut client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+    let Some(stream) = Box::pin(handshake(stream, &client, &worker)).await else { return };
+    client.tls_version = Some(match stream.protocol_version() {
+        ProtocolVersion::Tls12 => "TLSv1.2",
+        ProtocolVersion::Tls13 => "TLSv1.3",
+    });
+    match stream.alpn() {
+        Some(Alpn::H2) => http2::serve(stream, &client, &worker).await,
+        Some(Alpn::H1) | None => speak_http1(stream, client, &worker, guard).await,
+    }
+}
+
+/// A stop gives what has no request yet a few round trips more: it may never have one.
+async fn stopped(worker: &Worker) {
+    worker.draining.cancelled().await;
+    tokio::time::sleep(LINGER_DRAINING_MAX).await;
+}
+
+fn has_trusted_peer(client: &Client, worker: &Worker) -> bool {
+    let frame = worker.frame();
+    let trusted = &frame.plan().trusted_proxies;
+    !trusted.is_empty() && trusted.includes(client.address.map(|address| address.ip()))
 }
 
 async fn speak_http1<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>, guard: OpenGuard) {
@@ -61,15 +96,10 @@ async fn handshake<S: Transport>(stream: S, client: &Client, worker: &Rc<Worker>
     let limit = worker.frame().plan().timeouts.header;
     let accept = acceptor.accept(stream);
     let handshake = async { if limit.is_zero() { Ok(accept.await) } else { tokio::time::timeout(limit, accept).await } };
-    // A stop gives a handshake a few round trips more: it has no request yet, and may never have one.
-    let stop = async {
-        worker.draining.cancelled().await;
-        tokio::time::sleep(LINGER_DRAINING_MAX).await;
-    };
     let result = tokio::select! {
         biased;
         result = handshake => result,
-        () = stop => return None,
+        () = stopped(worker) => return None,
     };
     let record = |cause: &'static str, status| {
         let mut tally = Tally { cause: Some(cause.into()), ..Tally::default() };

@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::client::Client;
 use super::http1::body::{BodyError, Piece};
 use super::nonce::Nonce;
+use super::request_id::RequestId;
 use crate::assets;
 use crate::http::fields::FieldBlock;
 use crate::http::request::RequestHead;
@@ -20,6 +21,8 @@ pub(crate) struct Exchange<'a, B, R> {
     pub(crate) head: &'a RequestHead,
     /// Who asks.
     pub(crate) client: &'a Client,
+    /// Its name.
+    pub(crate) id: &'a RequestId,
     /// The body.
     pub(crate) body: B,
     /// The way to answer.

@@ -18,6 +18,8 @@ use super::handler::{Decision, decide, no_randomness, nonced};
 use super::live::{Live, LiveAction, LiveRoute};
 use super::nonce::Nonces;
 use super::refusal::Refusal;
+use super::request_id::RequestId;
+use super::template::Facts;
 use crate::assets::{Assets, Found};
 use crate::http::path;
 use crate::http::request::{Known, RequestHead};
@@ -93,7 +95,7 @@ pub struct File {
 
 /// Says what a request that comes over `scheme` would get.
 pub fn explain(live: &Live, head: &RequestHead, scheme: Scheme) -> Explanation {
-    let client = Client { address: Some(CLIENT.into()), scheme };
+    let client = Client::new(Some(CLIENT.into()), scheme);
     let path = path::normalize(if head.path().is_empty() { b"/" } else { head.path() }).ok().map(std::borrow::Cow::into_owned);
     if let Some((assets, below)) = path.as_deref().and_then(|path| below_root(live, live.route(live.plan().router.route(path).route), path))
     {
@@ -142,8 +144,8 @@ fn body_length(head: &RequestHead) -> BodyLength {
 }
 
 fn finished(mut response: ResponseHead<'_>, live: &Live, route: &LiveRoute, (client, request): (&Client, &RequestHead)) -> Response {
-    let (draining, clock, nonces) = (CancellationToken::new(), Clock::new(), Nonces::default());
-    let context = FinishContext { live, client, draining: &draining, request, clock: &clock, nonces: &nonces };
+    let (draining, clock, nonces, id) = (CancellationToken::new(), Clock::new(), Nonces::default(), RequestId::default());
+    let context = FinishContext { live, client, draining: &draining, request, clock: &clock, nonces: &nonces, id: &id };
     finish(&mut response, &route.policy, &context);
     let block = response.block.map(|block| block.lines()).unwrap_or_default();
     Response {
@@ -159,7 +161,7 @@ fn finished(mut response: ResponseHead<'_>, live: &Live, route: &LiveRoute, (cli
 fn refused(live: &Live, route: &LiveRoute, refusal: Refusal, path: Option<&[u8]>, asked: (&Client, &RequestHead)) -> Outcome {
     let page = error_page::find(live, route, refusal.status, (asked.1, &Nonces::default()));
     let key = page.as_ref().map(|page| text(&page.key));
-    let (response, _) = refusal.answer(&route.refusal_block, asked.1, page);
+    let (response, _) = refusal.answer(&route.refusal_block, asked.1, (page, None));
     let no_fallback = path.filter(|_| refusal.status == StatusCode::NOT_FOUND).and_then(|path| {
         let (assets, below) = below_root(live, route, path)?;
         assets.no_fallback(below, asked.1)
@@ -169,8 +171,10 @@ fn refused(live: &Live, route: &LiveRoute, refusal: Refusal, path: Option<&[u8]>
 
 fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked: (&Client, &RequestHead)) -> Outcome {
     let context = request::Context {
-        client: asked.0,
+        facts: Facts { request: asked.1, client: asked.0, id: &RequestId::default(), nonces: &Nonces::default() },
+        traceparent: live.plan().traceparent,
         strip: target.strip,
+        forwarding: target.forwarding,
         rules: &route.request_rules,
         length: body_length(asked.1),
         upgrade: super::handler::wants_upgrade(asked.1),

@@ -4,9 +4,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::clock::Clock;
-use super::exchange::ResponseHead;
+use super::exchange::{ResponseHead, split_lines};
 use super::live::Live;
 use super::nonce::{Nonce, Nonces};
+use super::request_id::RequestId;
+use super::template::{Facts, push_filled};
 use crate::http::host;
 use crate::http::request::RequestHead;
 use crate::plan::ResponsePolicy;
@@ -30,6 +32,13 @@ pub(crate) fn finish(head: &mut ResponseHead<'_>, policy: &ResponsePolicy, conte
         head.push("strict-transport-security", HSTS);
     }
     put_nonced(head, policy, context.nonces);
+    for template in &policy.templates {
+        // What a response of our own says of itself (where a redirect goes, that an error is not kept) is not the operator's to change.
+        let name = template.0.as_str().as_bytes();
+        if !split_lines(&head.lines).any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            push_filled(&mut head.lines, std::slice::from_ref(template), context.facts());
+        }
+    }
 }
 
 /// Puts on the policy that has a nonce. Without one (the system has no randomness) it lets no script run that needs it.
@@ -50,6 +59,14 @@ pub(crate) struct FinishContext<'a> {
     pub(crate) request: &'a RequestHead,
     pub(crate) clock: &'a Clock,
     pub(crate) nonces: &'a Nonces,
+    pub(crate) id: &'a RequestId,
+}
+
+impl FinishContext<'_> {
+    /// What values with variables are filled in from.
+    fn facts(&self) -> Facts<'_> {
+        Facts { request: self.request, client: self.client, id: self.id, nonces: self.nonces }
+    }
 }
 
 fn has_public_host(request: &RequestHead) -> bool {

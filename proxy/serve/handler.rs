@@ -277,7 +277,10 @@ pub(crate) async fn refuse<B: RequestBody, R: Responder>(
         exchange.responder.abort();
     } else {
         let page = opened_page(route, refusal.status, exchange.head, worker).await;
-        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, page);
+        // What went wrong with us or behind us is looked for in logs.
+        let is_ours = matches!(refusal.status.as_u16(), 500 | 502..=504);
+        let id = is_ours.then(|| exchange.id.get(exchange.head, exchange.client, &worker.nonces));
+        let (mut head, body) = refusal.answer(&route.refusal_block, exchange.head, (page, id));
         head.close |= ends_connection(exchange.body.length());
         finish(&mut head, &route.policy, &context(live, exchange, worker));
         // A client that does not take its refusal is told nothing more.
@@ -314,6 +317,7 @@ pub(crate) fn context<'a, B, R>(live: &'a Live, exchange: &Exchange<'a, B, R>, w
         request: exchange.head,
         clock: &worker.clock,
         nonces: &worker.nonces,
+        id: exchange.id,
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::client::Client;
 use super::connection;
@@ -238,32 +238,41 @@ pub(crate) struct Share {
 impl Share {
     /// Accepts until the worker drains.
     pub(crate) async fn accept_all(self, worker: Rc<Worker>) -> io::Result<()> {
-        let client = |address| Client { address, scheme: self.scheme };
+        let names_local = worker.frame().plan().upstreams.iter().any(|upstream| upstream.proxy_protocol.is_some());
+        let client = |stream: &TcpStream, address| {
+            let local = if names_local { stream.local_addr().ok() } else { None };
+            Client { local, ..Client::new(Some(address), self.scheme) }
+        };
+        let nameless = || Client::new(None, self.scheme);
         let _guard = OpenGuard::new(&worker);
         match self.kind {
             Kind::Tcp(socket) => {
                 let socket = TcpListener::from_std(socket)?;
                 while let Some(accepted) = until_draining(&worker, socket.accept()).await {
                     match accepted {
-                        Ok((stream, address)) => connection::spawn(stream, client(Some(address)), &worker),
+                        Ok((stream, address)) => {
+                            let client = client(&stream, address);
+                            connection::spawn(stream, client, &worker);
+                        }
                         Err(error) => pause_after(&error).await,
                     }
                 }
                 // Whoever the kernel has let in already is served too, instead of reset.
                 while let Some((stream, address)) = poll_fn(|cx| queued(socket.poll_accept(cx))).await {
-                    connection::spawn(stream, client(Some(address)), &worker);
+                    let client = client(&stream, address);
+                    connection::spawn(stream, client, &worker);
                 }
             }
             Kind::Unix(socket) => {
                 let socket = UnixListener::from_std(socket)?;
                 while let Some(accepted) = until_draining(&worker, socket.accept()).await {
                     match accepted {
-                        Ok((stream, _)) => connection::spawn(stream, client(None), &worker),
+                        Ok((stream, _)) => connection::spawn(stream, nameless(), &worker),
                         Err(error) => pause_after(&error).await,
                     }
                 }
                 while let Some((stream, _)) = poll_fn(|cx| queued(socket.poll_accept(cx))).await {
-                    connection::spawn(stream, client(None), &worker);
+                    connection::spawn(stream, nameless(), &worker);
                 }
             }
         }

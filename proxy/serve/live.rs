@@ -9,11 +9,11 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::{Spool, Target, Waiting};
-use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken};
+use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken, Vault};
 use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment, Timeouts};
 use crate::http::fields::FieldBlock;
 use crate::http::{host, path};
-use crate::plan::{self, Plan, RequestRules, ResponsePolicy};
+use crate::plan::{self, Forwarding, Plan, RequestRules, ResponsePolicy};
 use crate::tls::Acceptor;
 use crate::units::Scheme;
 use crate::upstream::Server;
@@ -62,7 +62,7 @@ pub(crate) struct LiveRoute {
 /// What a route does.
 pub(crate) enum LiveAction {
     Assets(Arc<Assets>),
-    Forward { server: usize, strip: String },
+    Forward { server: usize, strip: String, forwarding: Forwarding, vault: Option<Arc<Vault>> },
     Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
     Respond { status: StatusCode, content: Fixed },
     NotFound,
@@ -308,7 +308,9 @@ impl LiveRoute {
     /// Where the route forwards to, if it does.
     pub(crate) fn target(&self) -> Option<Target<'_>> {
         match &self.action {
-            LiveAction::Forward { server, strip } => Some(Target { server: *server, strip }),
+            LiveAction::Forward { server, strip, forwarding, vault } => {
+                Some(Target { server: *server, strip, forwarding, vault: vault.as_ref() })
+            }
             LiveAction::Assets(_) | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
         }
     }
@@ -372,7 +374,17 @@ fn load_action(
 ) -> Option<LiveAction> {
     Some(match &route.action {
         plan::Action::NotFound => LiveAction::NotFound,
-        plan::Action::Proxy { upstream, strip } => LiveAction::Forward { server: *upstream, strip: strip.clone() },
+        plan::Action::Proxy { upstream, strip, forwarding } => {
+            let vault = match forwarding.accel.as_ref().map(|accel| (accel, Vault::open(accel))) {
+                None => None,
+                Some((_, Ok(vault))) => Some(Arc::new(vault)),
+                Some((accel, Err(error))) => {
+                    diagnostics.push(Diagnostic::new(accel.root.span, error.to_string()).help("make the folder, or correct the path"));
+                    return None;
+                }
+            };
+            LiveAction::Forward { server: *upstream, strip: strip.clone(), forwarding: forwarding.clone(), vault }
+        }
         plan::Action::Redirect { to, status } => {
             let keeps_query = !to.as_bytes().contains(&b'?');
             LiveAction::Redirect { status: *status, to: to.clone(), keeps_query }

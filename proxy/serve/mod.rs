@@ -26,10 +26,14 @@ mod inherited;
 mod listener;
 mod live;
 mod nonce;
+mod origin;
 mod plain;
 mod pool;
+mod preamble;
 mod redirect;
 mod refusal;
+mod request_id;
+mod template;
 mod worker;
 mod workers;
 

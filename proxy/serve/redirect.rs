@@ -11,7 +11,8 @@ use crate::http::request::RequestHead;
 pub(crate) fn to_https(live: &Live, client: &Client, head: &RequestHead) -> Option<(StatusCode, Option<Vec<u8>>)> {
     let status = live.plan().https_redirect?;
     let port = live.https_port()?;
-    if client.is_secure() {
+    // Behind a proxy that speaks TLS to us the client may have used plain HTTP: that is the proxy's to redirect, which alone knows its port.
+    if client.is_secure() || client.tls_version.is_some() {
         return None;
     }
     let Some(host) = head.authority().and_then(host::parse) else { return Some((status, None)) };

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::error_page::ErrorPage;
 use super::exchange::{ContentLength, ResponseHead};
+use super::request_id;
 use crate::assets::Body;
 use crate::http::accept;
 use crate::http::fields::FieldBlock;
@@ -46,8 +47,13 @@ impl Refusal {
     }
 
     /// The answer: the operator's page where there is one, else a small page for a person who navigates, JSON for a program that asks for it, a line
-    /// of text for the rest.
-    pub(crate) fn answer<'a>(&self, block: &'a FieldBlock, request: &RequestHead, page: Option<ErrorPage>) -> (ResponseHead<'a>, Body) {
+    /// of text for the rest. It tells the name of the request, if that is given.
+    pub(crate) fn answer<'a>(
+        &self,
+        block: &'a FieldBlock,
+        request: &RequestHead,
+        (page, id): (Option<ErrorPage>, Option<&[u8]>),
+    ) -> (ResponseHead<'a>, Body) {
         let (mut head, body) = match page {
             Some(ErrorPage { fields, length, body, nonce, .. }) => {
                 let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(length));
@@ -57,7 +63,7 @@ impl Refusal {
             }
             None => {
                 let form = Form::for_request(request);
-                let body = form.body(self.status);
+                let body = form.body(self.status, id);
                 let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(body.len() as u64));
                 head.push("content-type", form.content_type().as_bytes());
                 (head, Body::Memory(body.into()))
@@ -65,6 +71,9 @@ impl Refusal {
         };
         // An error must not outlive its cause in any cache.
         head.push("cache-control", b"no-store");
+        if let Some(id) = id.filter(|_| !block.map().contains_key(request_id::FIELD)) {
+            head.push(request_id::FIELD, id);
+        }
         if let Some(allow) = self.allow {
             head.push("allow", allow.as_bytes());
         }
@@ -107,12 +116,17 @@ impl Form {
         }
     }
 
-    fn body(self, status: StatusCode) -> String {
+    /// An id has letters, digits and a few signs that mean nothing in any of these languages.
+    fn body(self, status: StatusCode, id: Option<&[u8]>) -> String {
+        let id = id.map(String::from_utf8_lossy);
         let code = status.as_u16();
         let reason = status.canonical_reason().unwrap_or("Error");
         match self {
             Self::Text => format!("{code} {reason}\n"),
-            Self::Json => format!("{{\"status\":{code},\"error\":\"{reason}\"}}\n"),
+            Self::Json => {
+                let id = id.map(|id| format!(",\"request_id\":\"{id}\"")).unwrap_or_default();
+                format!("{{\"status\":{code},\"error\":\"{reason}\"{id}}}\n")
+            }
             Self::Page => {
                 let waiting = status == StatusCode::SERVICE_UNAVAILABLE;
                 let refresh = if waiting { format!("<meta http-equiv=\"refresh\" content=\"{RETRY_AFTER}\">") } else { String::new() };
@@ -123,10 +137,11 @@ impl Form {
                     StatusCode::NOT_FOUND => "There is nothing here.",
                     _ => "This request cannot be served.",
                 };
+                let id = id.map(|id| format!("<p><small>Request {id}</small></p>")).unwrap_or_default();
                 format!(
                     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">{refresh}\
                      <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\
-                     <title>{code} {reason}</title></head><body><h1>{code} {reason}</h1><p>{words}</p></body></html>\n"
+                     <title>{code} {reason}</title></head><body><h1>{code} {reason}</h1><p>{words}</p>{id}</body></html>\n"
                 )
             }
         }

@@ -19,6 +19,7 @@ use super::http1::buffers::Buffers;
 use super::http1::inbound::Inbound;
 use super::nonce::Nonces;
 use super::pool::Pool;
+use super::request_id::Id;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
 use crate::upstream::Connector;
@@ -54,6 +55,8 @@ pub(crate) struct Tally {
     pub(crate) upstream: Option<UpstreamReport>,
     /// Bytes of the request, as far as they are known.
     pub(crate) request_bytes: u64,
+    /// Its name, if it got one.
+    pub(crate) request_id: Option<Id>,
 }
 
 impl Worker {
@@ -126,6 +129,7 @@ impl Worker {
             referer: head.value(Known::Referer),
             user_agent: head.value(Known::UserAgent),
             upstream,
+            request_id: tally.request_id.as_ref().map(Id::as_bytes).filter(|id| !id.is_empty()),
             cause: tally.cause.as_deref(),
         });
     }

@@ -45,6 +45,8 @@ pub struct Record<'a> {
     pub user_agent: Option<&'a [u8]>,
     /// The upstream that answered, if one was asked.
     pub upstream: Option<UpstreamRecord<'a>>,
+    /// What it is called in the logs of the upstream.
+    pub request_id: Option<&'a [u8]>,
     /// Why it was refused or failed: "head exceeds limits.header".
     pub cause: Option<&'a str>,
 }
@@ -107,6 +109,7 @@ impl Record<'_> {
             out.extend_from_slice(b",\"upstream_ms\":");
             text::milliseconds(out, upstream.duration);
         }
+        optional(out, b",\"request_id\":", self.request_id);
         optional(out, b",\"cause\":", self.cause.map(str::as_bytes));
         out.push(b'}');
     }
@@ -200,6 +203,7 @@ pub(super) mod tests {
             referer: None,
             user_agent: Some(b"curl/8.5.0"),
             upstream: None,
+            request_id: None,
             cause: None,
         }
     }
@@ -232,13 +236,13 @@ pub(super) mod tests {
             client: None,
             referer: Some(b"https://app.example.com/"),
             upstream: Some(upstream),
+            request_id: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
             cause: Some("no response head in timeouts.response"),
             ..record()
         };
         let text = line(&failed, AccessFormat::Json);
         assert!(text.contains(r#""client":"unix:""#) && text.contains(r#""proto":"HTTP/2.0""#), "{text}");
-        let end =
-            r#""ua":"curl/8.5.0","upstream":"unix:/run/api.sock","upstream_ms":60000.000,"cause":"no response head in timeouts.response"}"#;
+        let end = r#""ua":"curl/8.5.0","upstream":"unix:/run/api.sock","upstream_ms":60000.000,"request_id":"4bf92f3577b34da6a3ce929d0e0e4736","cause":"no response head in timeouts.response"}"#;
         assert!(text.ends_with(&format!("{end}\n")), "{text}");
     }
 

@@ -4,10 +4,12 @@
 
 mod address;
 mod duration;
+mod network;
 mod size;
 
 pub use address::{Listen, ListenAddress, Scheme, ServerAddress, ServerUrl};
 pub use duration::parse_duration;
+pub use network::Network;
 pub use size::ByteSize;
 
 /// Why a text is not the value that it should be: one sentence for the person, and what would be right.

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::item::Item;
 use super::reader::Table;
-use super::{folder, keys, pattern};
+use super::{folder, keys, pattern, proxy_options};
 use crate::config::{Action, Diagnostic, PathPattern, ProxyTarget, Spanned, defaults};
 use crate::units::{ServerUrl, UnitError};
 
@@ -28,6 +28,7 @@ pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> 
     actions.sort_by_key(|item| item.key_span.start);
     let folder_options: Vec<Item<'_>> = folder::OPTIONS.iter().filter_map(|name| table.item(name)).collect();
     let strip = table.item("strip");
+    let proxy_options: Vec<Item<'_>> = proxy_options::OPTIONS.iter().filter_map(|name| table.item(name)).collect();
     if actions.is_empty() && !ACTIONS.iter().any(|name| table.misspells(name)) {
         let help = "add one of these:\nroot = \"dist\"\nproxy = \"http://127.0.0.1:3000\"\nredirect = \"/new\"\nrespond = { status = 200, body = \"ok\\n\" }";
         table.reader.report_absent(Diagnostic::new(table.span, "this `[[route]]` has no action").label("does nothing").help(help));
@@ -38,7 +39,9 @@ pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> 
         let mistake = Diagnostic::new(second.key_span, message).label("the second").related(first.key_span, "the first");
         table.reader.report(mistake.help(format!("take one of them out, or move `{}` to a [[route]] of its own", second.name)));
     }
-    for (option, action) in folder_options.iter().map(|item| (item, "root")).chain(strip.iter().map(|item| (item, "proxy"))) {
+    for (option, action) in
+        folder_options.iter().map(|item| (item, "root")).chain(strip.iter().chain(&proxy_options).map(|item| (item, "proxy")))
+    {
         if !actions.is_empty() && actions.iter().all(|item| item.name != action) {
             let message = format!("`{}` counts only with `{action}`, and this route has `{}`", option.name, actions[0].name);
             table.reader.report(Diagnostic::new(option.key_span, message).help(format!("take `{}` out", option.name)));
@@ -46,7 +49,7 @@ pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> 
     }
     let item = actions.first()?;
     let action = match item.name.as_str() {
-        "proxy" => read_proxy(item, strip.as_ref(), patterns),
+        "proxy" => read_proxy(item, (strip.as_ref(), &proxy_options), patterns),
         "root" => folder::read(item, &folder_options).map(Action::Root),
         "redirect" => read_redirect(item),
         _ => read_respond(item),
@@ -54,10 +57,15 @@ pub(super) fn read(table: &mut Table<'_>, patterns: &[Spanned<PathPattern>]) -> 
     Some(Spanned::new(action, item.span))
 }
 
-fn read_proxy(item: &Item<'_>, strip: Option<&Item<'_>>, patterns: &[Spanned<PathPattern>]) -> Option<Action> {
+fn read_proxy(item: &Item<'_>, (strip, options): (Option<&Item<'_>>, &[Item<'_>]), patterns: &[Spanned<PathPattern>]) -> Option<Action> {
     let strip = strip.and_then(|strip| read_strip(strip, patterns));
     let target = item.text_not_empty().and_then(|_| item.parse(target))?;
-    Some(Action::Proxy { target, strip })
+    if let (Some(strip), Some(rewrite)) = (&strip, options.iter().find(|option| option.name == "rewrite")) {
+        let mistake =
+            Diagnostic::new(rewrite.key_span, "`rewrite` and `strip` both change the path").related(strip.span, "`strip` is here");
+        item.reader.report(mistake.help("keep one of them: rewrite = { from = \"^/api/(.*)$\", to = \"/$1\" } strips as well"));
+    }
+    Some(Action::Proxy { target, strip, options: proxy_options::read(options) })
 }
 
 /// A name has none of the characters that every URL has.

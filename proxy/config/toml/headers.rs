@@ -4,10 +4,13 @@
 
 use http::{HeaderName, HeaderValue};
 
+use super::hint::nearest;
 use super::item::Item;
 use super::reader::Table;
 use super::{csp, keys};
-use crate::config::{ContentSecurityPolicy, Diagnostic, GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned, defaults};
+use crate::config::{
+    ContentSecurityPolicy, Diagnostic, GlobalHeaders, HeaderPreset, HeaderRules, ParsedTemplate, Piece, Span, Spanned, Template, defaults,
+};
 use crate::http::hop;
 
 /// Fields that the protocol writes beside those of one connection: framing (RFC 9112 §6) and `Date` (RFC 9110 §6.6.1). A config that could write them
@@ -50,11 +53,12 @@ fn read_rules(table: &mut Table<'_>) -> HeaderRules {
     let mut rules = HeaderRules::default();
     let mut seen: Vec<(HeaderName, Span)> = Vec::new();
     for (name, item) in table.item("set").iter().flat_map(Item::named) {
-        let value = header_of(&item, &name);
+        let value = value_of(&Item { name: name.value.clone(), ..item.clone() });
         let Some(name) = new_name(&item, &name, &mut seen) else { continue };
         match value {
-            Some(value) if value.is_empty() => rules.remove.push(name),
-            Some(value) => rules.set.push((name, value)),
+            Some(Value::Fixed(value)) if value.is_empty() => rules.remove.push(name),
+            Some(Value::Fixed(value)) => rules.set.push((name, value)),
+            Some(Value::Filled(template)) => rules.templates.push((name, template)),
             None => {}
         }
     }
@@ -66,8 +70,45 @@ fn read_rules(table: &mut Table<'_>) -> HeaderRules {
     rules
 }
 
-fn header_of(item: &Item<'_>, name: &Spanned<String>) -> Option<HeaderValue> {
-    Item { name: name.value.clone(), ..item.clone() }.header_value()
+/// The value of a `set`.
+enum Value {
+    Fixed(HeaderValue),
+    Filled(Template),
+}
+
+fn value_of(item: &Item<'_>) -> Option<Value> {
+    let text = item.text()?.value;
+    match Template::parse(&text) {
+        Ok(ParsedTemplate::Fixed(fixed)) => checked(item, &fixed).map(Value::Fixed),
+        Ok(ParsedTemplate::Filled(template)) => {
+            // Whatever is filled in, it is not what makes the rest wrong.
+            let around: String = template.pieces.iter().map(|piece| if let Piece::Text(text) = piece { text } else { "x" }).collect();
+            checked(item, &around).map(|_| Value::Filled(template))
+        }
+        Err(part) => {
+            report_unknown(item, part);
+            None
+        }
+    }
+}
+
+/// Reports a variable that there is not, at its place in the value.
+fn report_unknown(item: &Item<'_>, part: &str) {
+    let at = item.reader.source.slice(item.span).find(part).map(|at| item.span.start + at);
+    let span = at.map_or(item.span, |start| Span { start, end: start + part.len() });
+    let name = part.trim_matches(['{', '}']);
+    let near =
+        nearest(&name.replace('-', "_"), Template::names(), usize::MAX).map_or(String::new(), |near| format!("did you mean {{{near}}}?"));
+    let help = if part == ContentSecurityPolicy::PLACEHOLDER {
+        "write the policy in [headers.csp], with nonce = true".into()
+    } else {
+        let names: Vec<String> = Template::names().map(|name| format!("{{{name}}}")).collect();
+        format!(
+            "the variables are {}; {{{part} stands for the text {part}, and ${{NAME}} for a variable of the environment",
+            names.join(", ")
+        )
+    };
+    item.reader.report(Diagnostic::new(span, format!("there is no variable `{part}`")).label(near).help(help));
 }
 
 /// The name, when it is one, may be changed, and was not met before in the same table.
@@ -91,8 +132,18 @@ fn new_name(item: &Item<'_>, text: &Spanned<String>, seen: &mut Vec<(HeaderName,
     Some(name)
 }
 
-/// Checks the value of a header (RFC 9110 §5.5), also that of a redirect and of a media type.
+/// The value of a header that is the same for every request: that of a redirect, of a media type, of a policy.
 pub(super) fn value(item: &Item<'_>, text: &str) -> Option<HeaderValue> {
+    if let Some(variable) = placeholder(text) {
+        let mistake = item.mistake(format!("`{}` takes no variables, and has `{variable}`", item.name));
+        item.reader.report(mistake.help("write a fixed value; a variable of the environment is written ${NAME}"));
+        return None;
+    }
+    checked(item, text)
+}
+
+/// Checks the value of a header (RFC 9110 §5.5).
+fn checked(item: &Item<'_>, text: &str) -> Option<HeaderValue> {
     let report = |message: String, help: &str| {
         item.reader.report(item.mistake(message).help(help));
         None
@@ -102,13 +153,6 @@ pub(super) fn value(item: &Item<'_>, text: &str) -> Option<HeaderValue> {
             format!("the value of `{}` has a line break or a NUL", item.name),
             "write it on one line; a line break would begin another header",
         );
-    }
-    if let Some(variable) = placeholder(text) {
-        let help = match variable {
-            ContentSecurityPolicy::PLACEHOLDER => "write the policy in [headers.csp], with nonce = true",
-            _ => "write a fixed value; a variable of the environment is written ${NAME}",
-        };
-        return report(format!("this version does not put `{variable}` into headers yet"), help);
     }
     // Other bytes are allowed by RFC 9110 §5.5 and read differently by every receiver.
     match HeaderValue::from_str(text) {

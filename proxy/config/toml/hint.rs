@@ -104,7 +104,7 @@ mod tests {
     fn a_key_that_is_not_built_is_never_a_spelling_mistake() {
         assert!(matches!(explain(&SERVER, "workers"), Unknown::NotBuilt(_)));
         assert!(matches!(explain(&ROUTE, "rate"), Unknown::NotBuilt(_)));
-        assert!(matches!(explain(&ROOT, "trusted_proxies"), Unknown::NotBuilt(_)));
+        assert!(matches!(explain(&ROOT, "drain_delay"), Unknown::NotBuilt(_)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod log;
 mod passage;
 mod pattern;
 mod process;
+mod proxy_options;
 mod reader;
 mod route;
 mod selection;

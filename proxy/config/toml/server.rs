@@ -8,11 +8,14 @@ use http::StatusCode;
 use super::action::{REDIRECT_STATUSES, is_redirect};
 use super::item::Item;
 use super::reader::Table;
-use crate::config::{HttpVersions, Server, Span, Spanned, defaults};
+use crate::config::{HttpVersions, Server, Span, Spanned, TraceParent, TrustedProxies, defaults};
 use crate::units::{Listen, UnitError};
+
+const TRACEPARENT: &[(&str, TraceParent)] = &[("pass", TraceParent::Pass), ("make", TraceParent::Make)];
 
 /// Reads `[server]`; without `listen` it depends on `[tls]` where to listen.
 pub(super) fn read(mut table: Table<'_>, has_tls: bool) -> Server {
+    let trusted_proxies = table.item("trusted_proxies").map(|item| read_trusted(&item)).unwrap_or_default();
     let server = Server {
         listen: match table.item("listen") {
             Some(item) => read_listen(&item),
@@ -21,7 +24,10 @@ pub(super) fn read(mut table: Table<'_>, has_tls: bool) -> Server {
         names: table.item("names").map(|item| read_names(&item)).unwrap_or_default(),
         http: table.item("http").map_or(defaults::HTTP, |item| read_http(&item)),
         https_redirect: table.item("https_redirect").map_or(Some(defaults::HTTPS_REDIRECT), |item| read_https_redirect(&item)),
+        proxy_protocol: table.item("proxy_protocol").is_some_and(|item| read_proxy_protocol(&item, &trusted_proxies)),
+        traceparent: table.item("traceparent").and_then(|item| item.choice(TRACEPARENT, &[])).unwrap_or(defaults::TRACEPARENT),
         grace: table.item("grace").and_then(|item| item.duration()).unwrap_or(defaults::GRACE),
+        trusted_proxies,
     };
     table.finish();
     server
@@ -96,6 +102,27 @@ fn host_name(text: &str) -> Result<String, UnitError> {
         return error("a name has letters, digits, dots and hyphens: \"example.com\" (others in their xn-- form)".into());
     }
     Ok(lower)
+}
+
+/// Off unless it is asked for; and then somebody must be believed.
+fn read_proxy_protocol(item: &Item<'_>, trusted: &TrustedProxies) -> bool {
+    let is_on = item.boolean().unwrap_or_default();
+    if is_on && trusted.is_empty() {
+        let mistake = item.mistake("`proxy_protocol` needs `trusted_proxies`: nobody else's word is taken").label("whose?");
+        item.reader.report(mistake.help("name the balancer in front: trusted_proxies = [\"10.0.0.0/8\"]"));
+    }
+    is_on
+}
+
+fn read_trusted(item: &Item<'_>) -> TrustedProxies {
+    let mut trusted = TrustedProxies::default();
+    for entry in item.list() {
+        let Some(text) = entry.text() else { continue };
+        if let Err(error) = trusted.add(&text.value) {
+            entry.reader.report(crate::config::Diagnostic::unit(text.span, error));
+        }
+    }
+    trusted
 }
 
 fn read_http(item: &Item<'_>) -> HttpVersions {

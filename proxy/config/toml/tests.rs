@@ -193,7 +193,7 @@ spa  = true
 "#;
     let config = config(text);
     assert_eq!(config.routes.len(), 2);
-    let Action::Proxy { target, strip } = &config.routes[0].action.value else { panic!("{:?}", config.routes[0]) };
+    let Action::Proxy { target, strip, .. } = &config.routes[0].action.value else { panic!("{:?}", config.routes[0]) };
     assert_eq!(target.value, ProxyTarget::Inline(ServerUrl::parse("unix:/run/app/api.sock").unwrap()));
     assert_eq!(text.get(target.span.start..target.span.end), Some("\"unix:/run/app/api.sock\""));
     assert_eq!(*strip, None);

@@ -6,7 +6,10 @@ use super::item::Item;
 use super::keys::{self, Keys};
 use super::reader::Table;
 use crate::config::{Diagnostic, Spanned, Upstream, defaults};
+use crate::http::proxy_protocol::Version;
 use crate::units::ServerUrl;
+
+const VERSIONS: &[(&str, Version)] = &[("v1", Version::V1), ("v2", Version::V2)];
 
 /// Reads every `[upstream.NAME]`.
 pub(super) fn read(item: Option<Item<'_>>) -> Vec<Upstream> {
@@ -42,8 +45,9 @@ fn article(kind: &str) -> String {
 fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
     let to = table.required("to").and_then(|item| read_to(&item));
     let wait = table.item("wait").and_then(|item| item.duration()).unwrap_or(defaults::WAIT);
+    let proxy_protocol = table.item("proxy_protocol").and_then(|item| item.choice(VERSIONS, &[]));
     table.finish();
-    Some(Upstream { name, to: to?, wait })
+    Some(Upstream { name, to: to?, wait, proxy_protocol })
 }
 
 fn read_to(item: &Item<'_>) -> Option<Spanned<ServerUrl>> {

@@ -6,4 +6,5 @@
 pub mod conditional;
 pub mod encoding;
 pub mod path;
+pub mod proxy_protocol;
 pub mod range;

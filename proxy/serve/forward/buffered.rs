@@ -30,9 +30,9 @@ pub(crate) async fn forward_buffered<B: RequestBody, R: Responder>(
             return Handled { cause: Some(cause.into()), ..Handled::default() };
         }
     }
-    let Exchange { head, client, body, responder } = exchange;
+    let Exchange { head, client, id, body, responder } = exchange;
     let body = BufferedBody { inner: body, kept, at: 0, is_past: false };
-    let mut exchange = Exchange { head, client, body, responder };
+    let mut exchange = Exchange { head, client, id, body, responder };
     forward(&mut exchange, index, live, worker).await
 }
 

@@ -2,6 +2,7 @@
 //! what is written to the upstream is made in `request`, what it answers is read in `response` and compressed in `compressed`. Bodies that are waited for
 //! first are `buffered` in a `spool`; upgraded connections live on in `tunnel`.
 
+mod accel;
 mod buffered;
 mod compressed;
 mod course;
@@ -11,11 +12,16 @@ pub(crate) mod request;
 mod response;
 mod send;
 mod spool;
+mod target;
+mod trace;
 mod tunnel;
 mod waiting;
+mod way_back;
 
 use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,13 +34,19 @@ pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
+use self::way_back::WayBack;
+use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use super::handler::{Handled, refuse, wants_upgrade, write_cause};
 use super::http1::body::BodyError;
 use super::live::{Live, LiveRoute};
 use super::refusal::Refusal;
+use super::template::Facts;
 use super::worker::Worker;
+use crate::assets::Vault;
+use crate::http::proxy_protocol::{self, Version};
 use crate::http::request::Method;
+use crate::plan::Forwarding;
 use crate::upstream::{ConnectError, Connection, Server};
 
 /// Where a route forwards to.
@@ -44,6 +56,10 @@ pub(crate) struct Target<'a> {
     pub(crate) server: usize,
     /// Prefix to take off the path; empty for none.
     pub(crate) strip: &'a str,
+    /// What else is changed on the way.
+    pub(crate) forwarding: &'a Forwarding,
+    /// Where the files are that the upstream may name.
+    pub(crate) vault: Option<&'a Arc<Vault>>,
 }
 
 /// The upstream's part in a request, for the log.
@@ -98,15 +114,23 @@ async fn attempt<B: RequestBody, R: Responder>(
     let asks_first = exchange.body.is_withheld();
     let mut head = worker.vectors.take();
     let context = request::Context {
-        client: exchange.client,
+        facts: Facts { request: exchange.head, client: exchange.client, id: exchange.id, nonces: &worker.nonces },
+        traceparent: live.plan().traceparent,
         strip: target.strip,
+        forwarding: target.forwarding,
         rules: &route.request_rules,
         length: exchange.body.length(),
         upgrade,
         asks_first,
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
-    let mut reuse = Reuse::Allowed;
+    let back = WayBack::new(target.strip, target.forwarding, context.facts);
+    let announces = live.plan().upstreams.get(target.server).and_then(|upstream| upstream.proxy_protocol);
+    if let Some(version) = announces {
+        announce(&mut head, version, exchange.client);
+    }
+    // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
+    let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
     let mut attempts = 0;
     let attempts_max = attempts_max(exchange.head.method());
     let result = loop {
@@ -115,21 +139,42 @@ async fn attempt<B: RequestBody, R: Responder>(
             Err(failed) => break Err(failed),
         };
         attempts += 1;
-        let relay = Relay { route, live, worker, request: &head, upgrade, asks_first };
+        let relay = Relay { route, live, worker, request: &head, upgrade, asks_first, back, takes_files: target.vault.is_some() };
         match relay.run(exchange, connection).await {
             Ok(Relayed::Done(connection)) => {
-                if let Some(connection) = connection {
+                if let Some(connection) = connection.filter(|_| announces.is_none()) {
                     worker.connector.release(connection);
                 }
                 break Ok(None);
             }
             Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
+            Ok(Relayed::File(named, connection)) => {
+                if let Some(connection) = connection.filter(|_| announces.is_none()) {
+                    worker.connector.release(connection);
+                }
+                break match target.vault {
+                    Some(vault) => Box::pin(accel::answer(exchange, route, (named, vault), live, worker)).await.map(|()| None),
+                    None => Ok(None),
+                };
+            }
             Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => reuse = Reuse::Forbidden,
             Err(failure) => break Err(refuse_failure(failure, server, live)),
         }
     };
     worker.vectors.give(head);
     result
+}
+
+/// Puts a PROXY header before the head of a request, which is the first of its connection.
+fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
+    let ends = client.address.map(|source| {
+        let nowhere = if source.ip().to_canonical().is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0_u16; 8]) };
+        (source, client.local.unwrap_or(SocketAddr::new(nowhere, 0)))
+    });
+    let mut header = Vec::with_capacity(head.len() + 64);
+    proxy_protocol::write(&mut header, version, ends);
+    header.append(head);
+    *head = header;
 }
 
 /// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it and a

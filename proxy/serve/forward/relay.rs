@@ -14,6 +14,7 @@ use super::response::UpstreamHead;
 use super::send::SendError;
 use super::tunnel::Tunnel;
 use super::unless_gone;
+use super::way_back::WayBack;
 use crate::http::request::Method;
 use crate::serve::compress::{self, Flow};
 use crate::serve::deadline::Deadline;
@@ -42,12 +43,18 @@ pub(super) struct Relay<'a> {
     pub(super) upgrade: bool,
     /// The upstream was asked whether it wants the body.
     pub(super) asks_first: bool,
+    /// How URLs of the response are translated, where that is needed.
+    pub(super) back: Option<WayBack<'a>>,
+    /// A response may name a file in its place.
+    pub(super) takes_files: bool,
 }
 
 /// What became of it.
 pub(super) enum Relayed {
     /// The response is with the client; the connection, if it can be used again.
     Done(Option<Connection>),
+    /// The response names a file, which is to be sent in its place; the connection, if it can be used again.
+    File(Box<UpstreamHead>, Option<Connection>),
     /// The upstream switched protocols and the client knows.
     Upgraded(Tunnel),
 }
@@ -84,6 +91,11 @@ impl Relay<'_> {
                 let reusable = keep_alive && course.is_in_step() && inbound.is_empty();
                 Ok(Relayed::Done(reusable.then(|| stream.into_inner())))
             }
+            Ok(Response::File(head)) => {
+                let is_whole = matches!(head.framing, Framing::Empty | Framing::Length(0));
+                let reusable = is_whole && head.keep_alive && course.is_in_step() && inbound.is_empty();
+                Ok(Relayed::File(head, reusable.then(|| stream.into_inner())))
+            }
             Ok(Response::Switched) => {
                 let tunnel = Tunnel::new(stream.into_inner(), inbound.filled().to_vec(), self.route.timeouts.stream);
                 Ok(Relayed::Upgraded(tunnel))
@@ -112,7 +124,13 @@ impl Relay<'_> {
         let mut send = pin!(self.send(stream, body, course));
         let mut receive = pin!(async {
             let mut deadline = Deadline::default();
-            let head = self.receive_head((stream, &mut *inbound), (request, &mut *responder), (&mut deadline, course)).await?;
+            let mut head = self.receive_head((stream, &mut *inbound), (request, &mut *responder), (&mut deadline, course)).await?;
+            if let Some(back) = &self.back {
+                back.translate(&mut head.lines);
+            }
+            if self.takes_files && head.names_file() {
+                return Ok(Response::File(Box::new(head)));
+            }
             let keep_alive = head.keep_alive;
             let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
             let framing = head.framing;
@@ -171,6 +189,7 @@ impl Relay<'_> {
 /// What came back.
 enum Response {
     Whole { keep_alive: bool },
+    File(Box<UpstreamHead>),
     Switched,
 }
 

@@ -3,19 +3,24 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::{StatusCode, header};
+use http::header;
 
+use super::{target, trace};
+use crate::config::TraceParent;
 use crate::http::request::{Field, Known, Method, RequestHead};
-use crate::http::{forwarded, hop, path};
-use crate::plan::RequestRules;
-use crate::serve::client::Client;
-use crate::serve::exchange::{BodyLength, push_line};
+use crate::http::{forwarded, hop};
+use crate::plan::{Forwarding, RequestRules};
+use crate::serve::exchange::{BodyLength, push_line, split_lines};
 use crate::serve::refusal::Refusal;
+use crate::serve::template::{Facts, push_filled};
 
 /// What the head depends on beside the client's.
 pub(crate) struct Context<'a> {
-    pub(crate) client: &'a Client,
+    /// What values with variables are filled in from, the client among it.
+    pub(crate) facts: Facts<'a>,
+    pub(crate) traceparent: TraceParent,
     pub(crate) strip: &'a str,
+    pub(crate) forwarding: &'a Forwarding,
     pub(crate) rules: &'a RequestRules,
     pub(crate) length: BodyLength,
     /// The client wants another protocol, and may have it.
@@ -24,27 +29,34 @@ pub(crate) struct Context<'a> {
     pub(crate) asks_first: bool,
 }
 
+/// What the fields begin with in which proxies tell of a request.
+const FORWARDED_CLAIM: &[u8] = b"x-forwarded-";
+
 /// Writes the head into `out`.
 ///
 /// # Errors
-/// When `strip` cannot be taken off the bytes that were sent.
+/// When what becomes of the path cannot be told from the bytes that were sent.
 pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_>) -> Result<(), Refusal> {
     out.clear();
     out.extend_from_slice(head.method_token());
     out.push(b' ');
-    write_target(out, head, context.strip)?;
+    target::write(out, head, (context.strip, context.forwarding.rewrite.as_ref()))?;
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let host = head.authority().unwrap_or(b"localhost");
-    if !context.rules.set.iter().any(|(name, _)| name == header::HOST) {
-        push_line(out, b"host", host);
+    let mut filled = Vec::new();
+    push_filled(&mut filled, &context.rules.templates, context.facts);
+    // A template that comes out empty is no Host.
+    if !context.rules.set.iter().any(|(name, _)| name == header::HOST) && !split_lines(&filled).any(|(name, _)| name == b"host") {
+        push_line(out, b"host", context.forwarding.host.as_ref().map_or(host, |host| host.as_bytes()));
     }
     let connection = head.joined(Known::Connection);
     for field in head.fields() {
-        if crosses(&field, connection.as_deref(), context.rules) {
+        if crosses(&field, connection.as_deref(), context) {
             push_line(out, field.name, field.value);
         }
     }
-    write_origin(out, host, context);
+    write_origin(out, context.facts.client.host.as_deref().unwrap_or(host), context);
+    trace::write(out, context.rules, (context.facts, context.traceparent));
     match context.length {
         BodyLength::Known(length) => {
             let _ = write!(out, "content-length: {length}\r\n");
@@ -62,6 +74,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
     for (name, value) in &context.rules.set {
         push_line(out, name.as_str().as_bytes(), value.as_bytes());
     }
+    out.extend_from_slice(&filled);
     // Trailers go through, so whoever can take them says so anew for this connection (RFC 9110 §10.1.4).
     let takes_trailers =
         head.joined(Known::Te).is_some_and(|value| hop::members(&value).any(|member| member.eq_ignore_ascii_case(b"trailers")));
@@ -78,31 +91,8 @@ pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
     Ok(())
 }
 
-/// The target, byte for byte; `strip` is taken off the bytes that were sent and nothing is encoded anew.
-fn write_target(out: &mut Vec<u8>, head: &RequestHead, strip: &str) -> Result<(), Refusal> {
-    let target = head.path_and_query();
-    let rest = if strip.is_empty() {
-        target
-    } else {
-        target.strip_prefix(strip.as_bytes()).filter(|rest| matches!(rest.first(), None | Some(b'/' | b'?'))).ok_or_else(|| {
-            // The normal form begins with the prefix, the bytes do not: whatever was taken off would be a guess.
-            Refusal::new(StatusCode::BAD_REQUEST, "the path is escaped where `strip` must be taken off")
-        })?
-    };
-    let path = rest.split(|&byte| byte == b'?').next().unwrap_or_default();
-    if !strip.is_empty() && !path.is_empty() && path::normalize(path).is_err() {
-        // What climbed no higher than the prefix climbs above the root without it.
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "the path climbs above what `strip` leaves of it"));
-    }
-    if !rest.starts_with(b"/") && !rest.starts_with(b"*") {
-        out.push(b'/');
-    }
-    out.extend_from_slice(rest);
-    Ok(())
-}
-
 /// `true` for a field that concerns the upstream as well.
-fn crosses(field: &Field<'_>, connection: Option<&[u8]>, rules: &RequestRules) -> bool {
+fn crosses(field: &Field<'_>, connection: Option<&[u8]>, context: &Context<'_>) -> bool {
     let ours = match field.known {
         // Written anew: framing, the expectation that we meet ourselves, and what a client could lie about.
         Some(
@@ -116,18 +106,23 @@ fn crosses(field: &Field<'_>, connection: Option<&[u8]>, rules: &RequestRules) -
             | Known::Forwarded,
         ) => true,
         Some(known) => known.is_hop_by_hop(),
-        None => false,
+        None => trace::is_written_here(field.name) || (is_forwarded_claim(field.name) && !context.facts.client.has_trusted_peer),
     };
-    if ours || rules.overrides(field.name) {
+    if ours || context.rules.overrides(field.name) {
         return false;
     }
     // Named by `Connection` (RFC 9110 §7.6.1).
     !connection.is_some_and(|names| hop::members(names).any(|name| name.eq_ignore_ascii_case(field.name)))
 }
 
+/// `X-Forwarded-Port`, `-Prefix`, `-Server` and whatever else applications believe, which only a proxy can know.
+fn is_forwarded_claim(name: &[u8]) -> bool {
+    name.get(..FORWARDED_CLAIM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORWARDED_CLAIM))
+}
+
 /// What is known of the client, from the connection and from nothing that it says of itself.
 fn write_origin(out: &mut Vec<u8>, host: &[u8], context: &Context<'_>) {
-    let Context { client, rules, .. } = context;
+    let Context { facts: Facts { client, .. }, rules, .. } = context;
     let is_ours = |name: &[u8]| !rules.overrides(name);
     let address = client.address.map(|address| address.ip().to_canonical());
     if let Some(address) = address {
@@ -159,6 +154,9 @@ fn write_address(out: &mut Vec<u8>, name: &[u8], address: IpAddr) {
 mod tests {
     use super::*;
     use crate::http::request::Version;
+    use crate::serve::client::Client;
+    use crate::serve::nonce::Nonces;
+    use crate::serve::request_id::RequestId;
     use crate::units::Scheme;
 
     fn head(target: &str, fields: &[(&str, &str)]) -> RequestHead {
@@ -169,8 +167,22 @@ mod tests {
     }
 
     fn encoded(head: &RequestHead, strip: &str, length: BodyLength, upgrade: bool) -> Result<String, u16> {
-        let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Https };
-        let context = Context { client: &client, strip, rules: &RequestRules::default(), length, upgrade, asks_first: false };
+        encoded_for(head, strip, (length, upgrade), (&RequestRules::default(), &client(Scheme::Https)))
+    }
+
+    fn client(scheme: Scheme) -> Client {
+        Client::new(Some(([192, 0, 2, 7], 5000).into()), scheme)
+    }
+
+    fn encoded_for(
+        head: &RequestHead,
+        strip: &str,
+        (length, upgrade): (BodyLength, bool),
+        (rules, client): (&RequestRules, &Client),
+    ) -> Result<String, u16> {
+        let facts = Facts { request: head, client, id: &RequestId::default(), nonces: &Nonces::default() };
+        let forwarding = &Forwarding::default();
+        let context = Context { facts, traceparent: TraceParent::Pass, strip, forwarding, rules, length, upgrade, asks_first: false };
         let mut out = Vec::new();
         encode(&mut out, head, &context).map_err(|refusal| refusal.status.as_u16())?;
         Ok(String::from_utf8_lossy(&out).into_owned())
@@ -246,13 +258,10 @@ mod tests {
         let rules = RequestRules {
             set: vec![(http::HeaderName::from_static("x-forwarded-proto"), http::HeaderValue::from_static("https"))],
             remove: vec![http::HeaderName::from_static("forwarded"), http::HeaderName::from_static("host")],
-            places: Vec::new(),
+            ..RequestRules::default()
         };
-        let client = Client { address: Some(([192, 0, 2, 7], 5000).into()), scheme: Scheme::Http };
-        let context = Context { client: &client, strip: "", rules: &rules, length: BodyLength::Empty, upgrade: false, asks_first: false };
-        let mut out = Vec::new();
-        encode(&mut out, &head("/", &[("Host", "a")]), &context).expect("encoded");
-        let text = String::from_utf8_lossy(&out).into_owned();
+        let asked = head("/", &[("Host", "a")]);
+        let text = encoded_for(&asked, "", (BodyLength::Empty, false), (&rules, &client(Scheme::Http))).expect("encoded");
         assert_eq!(text.matches("x-forwarded-proto:").count(), 1, "{text}");
         assert!(text.contains("x-forwarded-proto: https\r\n") && !text.contains("\r\nforwarded:"), "{text}");
         assert!(text.contains("\r\nhost: a\r\n"), "HTTP/1.1 has a Host: {text}");

@@ -32,6 +32,24 @@ pub(super) struct UpstreamHead {
     /// What the upstream says about changing the content.
     pub(super) untouchable: Untouchable,
     pub(super) present: Present,
+    /// The file that is to be sent in the place of its content.
+    pub(super) file: Option<NamedFile>,
+}
+
+impl UpstreamHead {
+    /// `true` when a file is to be sent in the place of its content.
+    pub(super) fn names_file(&self) -> bool {
+        self.file.is_some() && self.status.is_success()
+    }
+}
+
+/// How an upstream names a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NamedFile {
+    /// `X-Accel-Redirect`: a path as in a URL.
+    Url(Vec<u8>),
+    /// `X-Sendfile`: a path of the file system.
+    Path(Vec<u8>),
 }
 
 /// What the reading depends on.
@@ -108,6 +126,7 @@ struct Reading<'a> {
     upgrade: Vec<u8>,
     untouchable: Untouchable,
     present: Present,
+    file: Option<NamedFile>,
 }
 
 impl<'a> Reading<'a> {
@@ -125,6 +144,7 @@ impl<'a> Reading<'a> {
             upgrade: Vec::new(),
             untouchable: Untouchable::default(),
             present: Present::default(),
+            file: None,
         }
     }
 
@@ -154,6 +174,9 @@ impl<'a> Reading<'a> {
             self.is_stream = is_stream(media_type);
         }
         self.untouchable.note(name, value);
+        if self.is_for_us(name, value) {
+            return Ok(());
+        }
         if self.policy.overrides(name) {
             return Ok(());
         }
@@ -165,6 +188,18 @@ impl<'a> Reading<'a> {
         }
         push_line(&mut self.lines, name, value);
         Ok(())
+    }
+
+    /// `true` for what an upstream says to the proxy in front of it (`X-Accel-*`, `X-Sendfile`): no client sees it.
+    fn is_for_us(&mut self, name: &[u8], value: &[u8]) -> bool {
+        if name.eq_ignore_ascii_case(b"x-accel-redirect") {
+            self.file = Some(NamedFile::Url(value.to_vec()));
+        } else if name.eq_ignore_ascii_case(b"x-sendfile") {
+            self.file.get_or_insert_with(|| NamedFile::Path(value.to_vec()));
+        } else {
+            return name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"x-accel-"));
+        }
+        true
     }
 
     fn names_connection(&self, name: &[u8]) -> bool {
@@ -203,6 +238,7 @@ impl<'a> Reading<'a> {
             upgrade: self.upgrade,
             untouchable: self.untouchable,
             present: self.present,
+            file: self.file,
         })
     }
 }
@@ -221,7 +257,7 @@ mod tests {
     use crate::config::{GlobalHeaders, HeaderPreset, HeaderRules, Span, Spanned};
 
     fn policy() -> ResponsePolicy {
-        let rules = HeaderRules { set: Vec::new(), remove: vec![http::header::SERVER], places: Vec::new() };
+        let rules = HeaderRules { remove: vec![http::header::SERVER], ..HeaderRules::default() };
         ResponsePolicy::merge(
             &GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules, csp: None },
             &HeaderRules::default(),

@@ -24,8 +24,10 @@ use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
+use crate::serve::origin;
 use crate::serve::plain::SendFile;
 use crate::serve::refusal::Refusal;
+use crate::serve::request_id::RequestId;
 use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, Tally, Worker};
 
 /// How a connection left HTTP.
@@ -162,8 +164,10 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let (idle, disk) = (timeouts.body_idle, &worker.disk);
     let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle, disk };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
+    let (id, told) = (RequestId::default(), origin::of(client, request, &live.plan().trusted_proxies));
+    let client = told.as_ref().unwrap_or(client);
     let entry = Entry::new(worker, client, request, started);
-    let mut exchange = Exchange { head: request, client, body, responder };
+    let mut exchange = Exchange { head: request, client, id: &id, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, worker).await,
         Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, worker).await,
@@ -172,7 +176,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let Handled { cause, upstream, tunnel } = handled;
     // Before the rest of the body is read away, which may take as long as the client likes and is none of the request's time.
     let request_bytes = meta.head_bytes + exchange.body.received_bytes();
-    entry.write(&Tally { sent, cause, upstream, request_bytes });
+    entry.write(&Tally { sent, cause, upstream, request_bytes, request_id: id.known() });
     let next = next(&mut exchange, tunnel.is_some(), worker).await;
     match (next, tunnel) {
         (_, Some(tunnel)) => Next::Tunnel(tunnel),

@@ -23,6 +23,8 @@ use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{Exchange, Responder};
 use crate::serve::handler::{Handled, handle, refuse};
+use crate::serve::origin;
+use crate::serve::request_id::RequestId;
 use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, OpenGuard, Tally, Worker};
 use crate::tls::TlsStream;
 
@@ -256,8 +258,10 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
         // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
         let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
     }
-    let entry = Entry::new(&worker, &client, &head, started);
-    let mut exchange = Exchange { head: &head, client: &client, body, responder };
+    let (id, told) = (RequestId::default(), origin::of(&client, &head, &plan.trusted_proxies));
+    let client = told.as_ref().unwrap_or(&client);
+    let entry = Entry::new(&worker, client, &head, started);
+    let mut exchange = Exchange { head: &head, client, id: &id, body, responder };
     let handled = match refusal {
         None => handle(&mut exchange, &worker).await,
         Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
@@ -265,7 +269,7 @@ async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, clie
     let sent = exchange.responder.sent();
     let Handled { cause, upstream, tunnel: _ } = handled;
     let request_bytes = head.byte_count() + exchange.body.received_bytes();
-    entry.write(&Tally { sent, cause, upstream, request_bytes });
+    entry.write(&Tally { sent, cause, upstream, request_bytes, request_id: id.known() });
     if sent.is_complete {
         tokio::select! {
             biased;

@@ -48,16 +48,25 @@ pub(in super::super) const SERVER: Keys = Keys {
         key("names", "[\"example.com\"]"),
         key("http", "[\"h1\", \"h2\"]"),
         key("https_redirect", "308"),
+        key("trusted_proxies", "[\"10.0.0.0/8\"]"),
+        key("proxy_protocol", "true"),
+        key("traceparent", "\"pass\""),
         key("grace", "\"8s\""),
         later("public_port", "redirects name the port that is listened on"),
         later("canonical", "every name in `names` is served as it is"),
-        later("trusted_proxies", "X-Forwarded-* and Forwarded are always rebuilt from the connection itself"),
-        later("proxy_protocol", "the client's address is that of the connection"),
         later("workers", "there is one worker for each core"),
         later("user", "start it as the user that it should run as"),
         later("drain_delay", "draining begins at once"),
     ],
-    near: &[("server_name", "names"), ("port", "listen"), ("bind", "listen"), ("host", "names"), ("hosts", "names"), ("address", "listen")],
+    near: &[
+        ("set_real_ip_from", "trusted_proxies"),
+        ("server_name", "names"),
+        ("port", "listen"),
+        ("bind", "listen"),
+        ("host", "names"),
+        ("hosts", "names"),
+        ("address", "listen"),
+    ],
 };
 
 pub(in super::super) const TLS: Keys = Keys {
@@ -177,6 +186,7 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
     keys: &[
         key("to", "\"http://127.0.0.1:3000\""),
         key("wait", "\"10s\""),
+        key("proxy_protocol", "\"v2\""),
         later("balance", "an upstream is one server"),
         later("keepalive", ""),
         later("retry", ""),
@@ -224,6 +234,9 @@ pub(in super::super) const ROUTE: Keys = Keys {
         key("exact", "\"/livez\""),
         key("proxy", "\"http://127.0.0.1:3000\""),
         key("strip", "\"/api\""),
+        key("host", "\"keep\""),
+        key("rewrite", "{ from = \"^/v1/(.*)$\", to = \"/$1\" }"),
+        key("accel", "{ prefix = \"/protected/\", root = \"/srv/files\" }"),
         key("root", "\"dist\""),
         key("index", "[\"index.html\"]"),
         key("spa", "true"),
@@ -244,7 +257,6 @@ pub(in super::super) const ROUTE: Keys = Keys {
         key("headers", "{ response = { set = { \"Cache-Control\" = \"no-store\" } } }"),
         key("buffer_request", "true"),
         key("timeouts", "{ response = \"5m\" }"),
-        later("host", "upstreams get the Host that the client sent"),
         later("limits", "`[limits]` counts for every route"),
         later("rate", "requests are not counted"),
         later("cors", "answer it in the API, or set the headers in `headers.response.set`"),
@@ -262,7 +274,9 @@ pub(in super::super) const ROUTE: Keys = Keys {
         ("prefix", "path"),
         ("upstream", "proxy"),
         ("return", "redirect"),
-        ("rewrite", "strip"),
+        ("proxy_set_header", "headers"),
+        ("internal", "accel"),
+        ("sendfile", "accel"),
         ("try_files", "spa"),
         ("fallback", "spa"),
         ("keep", "keep_previous"),
@@ -289,6 +303,18 @@ pub(in super::super) const ROUTE_TIMEOUTS: Keys = Keys {
         later("connect", "`[timeouts]` counts for every route"),
     ],
     near: &[("proxy_read_timeout", "response"), ("read", "response"), ("websocket", "stream")],
+};
+
+pub(in super::super) const REWRITE: Keys = Keys {
+    title: "rewrite = { … }",
+    keys: &[key("from", "\"^/v1/(.*)$\""), key("to", "\"/$1\"")],
+    near: &[("pattern", "from"), ("regex", "from"), ("match", "from"), ("replacement", "to"), ("with", "to")],
+};
+
+pub(in super::super) const ACCEL: Keys = Keys {
+    title: "accel = { … }",
+    keys: &[key("prefix", "\"/protected/\""), key("root", "\"/srv/files\"")],
+    near: &[("location", "prefix"), ("alias", "root"), ("path", "prefix")],
 };
 
 pub(in super::super) const ROUTE_HEADERS: Keys = Keys {
@@ -351,6 +377,8 @@ pub(in super::super) const TABLES: &[&Keys] = &[
     &PROCESS,
     &ROUTE,
     &ENV,
+    &REWRITE,
+    &ACCEL,
     &REDIRECT,
     &RESPOND,
     &LOG,
