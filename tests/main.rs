@@ -45,4 +45,6 @@ mod stopping;
 mod streams;
 mod tls;
 mod upstream_faults;
+mod upstream_groups;
+mod upstream_names;
 mod websocket;

@@ -35,13 +35,15 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 27] = [
+const OWNERS: [(&str, &[&str]); 31] = [
     ("annotate_snippets", &["config"]),
-    ("arc_swap", &["tls", "serve"]),
+    ("arc_swap", &["tls", "serve", "upstream"]),
+    ("aws_lc_rs", &["upstream"]),
     ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
     ("flate2", &["assets", "serve"]),
     ("h2", &["serve"]),
+    ("hickory_resolver", &["upstream"]),
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cli"]),
@@ -51,6 +53,8 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("notify", &["run"]),
     ("pingora_cache", &["upstream"]),
     ("pingora_core", &["upstream"]),
+    ("pingora_http", &["upstream"]),
+    ("pingora_ketama", &["upstream"]),
     ("pingora_limits", &["limits"]),
     ("pingora_load_balancing", &["upstream"]),
     ("rcgen", &["tls"]),
@@ -61,7 +65,7 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("toml", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("x509_parser", &["tls"]),
-    ("xxhash_rust", &["assets"]),
+    ("xxhash_rust", &["assets", "upstream"]),
     ("zstd", &["assets"]),
 ];
 

@@ -18,6 +18,7 @@ mod public_environment;
 mod selection;
 mod source;
 mod toml;
+mod upstream;
 
 pub use coded_files::CodedFiles;
 pub use compression::{Compression, CompressionLevel};
@@ -31,3 +32,4 @@ pub use public_environment::PublicEnvironment;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;
+pub use upstream::{Balance, Upstream, UpstreamServer};

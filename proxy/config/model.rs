@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{CodedFiles, Compression, ContentSecurityPolicy, Folder, Span, Spanned};
+use super::{CodedFiles, Compression, ContentSecurityPolicy, Folder, Span, Spanned, Upstream};
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -142,17 +142,6 @@ pub struct HeaderRules {
     pub remove: Vec<HeaderName>,
     /// Where each of them was written.
     pub places: Vec<(HeaderName, Span)>,
-}
-
-/// `[upstream.NAME]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Upstream {
-    /// NAME.
-    pub name: Spanned<String>,
-    /// `to`: one server (several are not built yet).
-    pub to: Spanned<ServerUrl>,
-    /// `wait`: how long requests are held while the server cannot be reached; zero: not at all.
-    pub wait: Duration,
 }
 
 /// `[process.NAME]`.

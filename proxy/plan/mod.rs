@@ -7,6 +7,7 @@ mod compile;
 mod headers;
 mod listeners;
 mod router;
+mod upstreams;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use compile::compile;
 pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
+pub use upstreams::{Upstream, UpstreamServer};
 
 use crate::config::{
     AccessLog, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span, Spanned, Timeouts, Tls,
@@ -114,19 +116,6 @@ pub enum Action {
     },
     /// 404: the route of last resort.
     NotFound,
-}
-
-/// An upstream server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name, or its address for an inline one.
-    pub name: String,
-    /// Where it is.
-    pub address: ServerAddress,
-    /// Where that was written.
-    pub span: Span,
-    /// How long requests are held while it cannot be reached.
-    pub wait: Duration,
 }
 
 /// A child process.

@@ -168,7 +168,7 @@ fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked:
     };
     let mut head = Vec::new();
     match request::encode(&mut head, asked.1, &context) {
-        Ok(()) => Outcome::Forwarded { upstream: target.server, request: text(&head).lines().map(str::to_owned).collect() },
+        Ok(()) => Outcome::Forwarded { upstream: target.group, request: text(&head).lines().map(str::to_owned).collect() },
         Err(refusal) => refused(live, route, refusal, None, asked),
     }
 }

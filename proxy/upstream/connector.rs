@@ -9,7 +9,6 @@ use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 use super::server::Server;
 
@@ -61,36 +60,8 @@ impl Connector {
         None
     }
 
-    /// A new connection. While nobody answers, the request is held for the server's `wait`.
-    ///
-    /// # Errors
-    /// [`ConnectError`], when there is none to be had in time.
-    pub async fn connect(&self, server: &Server) -> Result<Connection, ConnectError> {
-        let first = match self.attempt(server).await {
-            Err(ConnectError::Unreachable(cause)) if !server.wait().is_zero() => cause,
-            result => return result,
-        };
-        let deadline = Instant::now() + server.wait();
-        let Some(place) = server.hold.enter() else {
-            return Err(ConnectError::NotReady(format!("{first}; too many requests are waiting for it")));
-        };
-        let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", server.wait()));
-        let Some(mut probe) = place.probe(deadline).await else {
-            return Err(not_ready(&first));
-        };
-        loop {
-            match self.attempt(server).await {
-                Err(ConnectError::Unreachable(cause)) => {
-                    if !probe.pause().await {
-                        return Err(not_ready(&cause));
-                    }
-                }
-                result => return result,
-            }
-        }
-    }
-
-    async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
+    /// A new connection to this server.
+    pub(super) async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
         let unreachable = |error: &dyn std::fmt::Display| ConnectError::Unreachable(format!("{}: {error}", server.name()));
         let peers = self.within(self.connect_timeout, server, server.peers()).await?.map_err(|error| unreachable(&error))?;
         // A peer that does not answer must not take the time of those behind it.

@@ -1,12 +1,15 @@
-//! One upstream server: its address, resolved when it is needed and never before, and who waits for it.
+//! One upstream server: its address, resolved when it is needed and never before, and what is known of it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::hold::Hold;
+use tokio::sync::Notify;
+
 use super::peer::ServerPeer;
+use super::state::ServerState;
+use crate::config::Diagnostic;
 use crate::plan;
 use crate::units::ServerAddress;
 
@@ -15,10 +18,21 @@ const RESOLVED_FOR: Duration = Duration::from_secs(5);
 
 /// An upstream server.
 pub struct Server {
+    /// For logs.
     name: String,
+    /// As it is written in a config; what hashes go by.
+    url: String,
     target: Target,
-    wait: Duration,
-    pub(super) hold: Hold,
+    weight: u16,
+    is_backup: bool,
+    state: Arc<ServerState>,
+}
+
+/// What counts for all servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The time after which TCP probes an idle connection; zero is never.
+    pub tcp_keepalive: Duration,
 }
 
 enum Target {
@@ -42,48 +56,48 @@ struct Name {
     asking: tokio::sync::Mutex<()>,
 }
 
-/// Why a server cannot be used at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerError {
-    /// One sentence for the operator.
-    pub message: String,
-}
-
 impl Server {
-    /// Takes an upstream of the plan. `keepalive` is the time after which TCP probes an idle connection; zero is never.
-    ///
-    /// # Errors
-    /// When the path of a Unix socket is longer than the kernel allows (107 bytes).
-    pub fn new(upstream: &plan::Upstream, keepalive: Duration) -> Result<Self, ServerError> {
-        let target = match &upstream.address {
-            ServerAddress::Unix(path) => {
-                let peer = ServerPeer::unix(path).ok_or_else(|| ServerError {
-                    message: format!("the socket path {} is too long: the kernel allows 107 bytes", path.display()),
-                })?;
-                Target::Fixed(Arc::new([peer]))
-            }
-            ServerAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
-                Ok(ip) => Target::Fixed(Arc::new([ServerPeer::tcp(SocketAddr::new(ip, *port), keepalive)])),
-                Err(_) => Target::Named(Name {
-                    host: host.clone(),
-                    port: *port,
-                    keepalive,
-                    known: Mutex::new(None),
-                    asking: tokio::sync::Mutex::default(),
-                }),
-            },
-        };
-        Ok(Self { name: upstream.name.clone(), target, wait: upstream.wait, hold: Hold::default() })
+    /// Takes a server of the plan. `alone` is the name of its upstream when that has no other; `freed` is told of each request that ends.
+    pub(super) fn new(
+        planned: &plan::UpstreamServer,
+        alone: Option<&str>,
+        settings: Settings,
+        freed: Option<Arc<Notify>>,
+    ) -> Result<Self, Diagnostic> {
+        let url = planned.url.to_string();
+        Ok(Self {
+            name: alone.map_or_else(|| url.clone(), str::to_owned),
+            target: Target::new(planned, settings)?,
+            weight: planned.weight,
+            is_backup: planned.backup,
+            state: Arc::new(ServerState::new(planned.max_conns, freed)),
+            url,
+        })
     }
 
-    /// The name for logs.
+    /// The name for logs: that of the upstream where this is its one server, else the URL.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How long requests are held while it cannot be reached.
-    pub fn wait(&self) -> Duration {
-        self.wait
+    /// Where it is, as it is written in a config.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its share.
+    pub fn weight(&self) -> u16 {
+        self.weight
+    }
+
+    /// It is asked only while no other can be.
+    pub fn is_backup(&self) -> bool {
+        self.is_backup
+    }
+
+    /// What is known of it while requests go to it.
+    pub fn state(&self) -> &Arc<ServerState> {
+        &self.state
     }
 
     /// The peers that are known, however old that knowledge is: an idle connection to one of them is as good as it ever was.
@@ -101,6 +115,30 @@ impl Server {
             Target::Fixed(peers) => Ok(Arc::clone(peers)),
             Target::Named(name) => name.peers().await,
         }
+    }
+}
+
+impl Target {
+    fn new(planned: &plan::UpstreamServer, settings: Settings) -> Result<Self, Diagnostic> {
+        Ok(match &planned.url.address {
+            ServerAddress::Unix(path) => {
+                let peer = ServerPeer::unix(path).ok_or_else(|| {
+                    let message = format!("the socket path {} is too long: the kernel allows 107 bytes", path.display());
+                    Diagnostic::new(planned.span, message).help("use a shorter path, such as one below /run")
+                })?;
+                Self::Fixed(Arc::new([peer]))
+            }
+            ServerAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
+                Ok(ip) => Self::Fixed(Arc::new([ServerPeer::tcp(SocketAddr::new(ip, *port), settings.tcp_keepalive)])),
+                Err(_) => Self::Named(Name {
+                    host: host.clone(),
+                    port: *port,
+                    keepalive: settings.tcp_keepalive,
+                    known: Mutex::new(None),
+                    asking: tokio::sync::Mutex::default(),
+                }),
+            },
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod action;
 mod attempt;
+mod balance;
 mod coded_files;
 mod compression;
 mod csp;

@@ -1,6 +1,8 @@
 //! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, what is written to the upstream is
-//! made in `request`, what it answers is read in `response` and compressed in `compressed`, upgraded connections live on in `tunnel`.
+//! made in `request`, what it answers is read in `response` and compressed in `compressed`, upgraded connections live on in `tunnel`. Which server it is
+//! goes by what `choice` finds in the request.
 
+mod choice;
 mod compressed;
 mod relay;
 pub(crate) mod request;
@@ -17,20 +19,20 @@ use tokio::time::Instant;
 
 pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 
-use self::relay::{Failure, Relay, Relayed};
+use self::relay::{Failure, Relay};
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use super::handler::{Handled, refuse, wants_upgrade, write_cause};
 use super::live::{Live, LiveRoute};
 use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::http::request::Method;
-use crate::upstream::{ConnectError, Connection, Server};
+use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
-    /// Index of the server.
-    pub(crate) server: usize,
+    /// Index of the group of servers.
+    pub(crate) group: usize,
     /// Prefix to take off the path; empty for none.
     pub(crate) strip: &'a str,
 }
@@ -38,8 +40,10 @@ pub(crate) struct Target<'a> {
 /// The upstream's part in a request, for the log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UpstreamReport {
-    /// Index of the server.
-    pub(crate) server: usize,
+    /// Index of the group of servers.
+    pub(crate) group: usize,
+    /// The server that was asked last, if one was.
+    pub(crate) server: Option<ServerIndex>,
     /// From the request to the end of the response, or to the failure.
     pub(crate) duration: Duration,
 }
@@ -53,10 +57,11 @@ pub(crate) async fn forward<B: RequestBody, R: Responder>(
 ) -> Handled {
     let started = Instant::now();
     let route = live.route(index);
-    let Some((target, server)) = route.target().and_then(|target| Some((target, live.server(target.server)?))) else {
+    let Some((target, group)) = route.target().and_then(|target| Some((target, live.group(target.group)?))) else {
         return refuse(exchange, route, Refusal::new(StatusCode::BAD_GATEWAY, "no such upstream"), live, worker).await;
     };
-    let mut handled = match attempt(exchange, route, (target, server), live, worker).await {
+    let mut server = None;
+    let mut handled = match attempt(exchange, route, (target, group, &mut server), live, worker).await {
         Ok(tunnel) => Handled { tunnel, ..Handled::default() },
         Err(Failed::Refused(refusal)) => refuse(exchange, route, refusal, live, worker).await,
         Err(Failed::ClientGone(cause)) => {
@@ -64,7 +69,7 @@ pub(crate) async fn forward<B: RequestBody, R: Responder>(
             Handled { cause: Some(cause.into()), ..Handled::default() }
         }
     };
-    handled.upstream = Some(UpstreamReport { server: target.server, duration: started.elapsed() });
+    handled.upstream = Some(UpstreamReport { group: target.group, server, duration: started.elapsed() });
     handled
 }
 
@@ -79,7 +84,7 @@ enum Failed {
 async fn attempt<B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
     route: &LiveRoute,
-    (target, server): (Target<'_>, &Server),
+    (target, group, last): (Target<'_>, &Group, &mut Option<ServerIndex>),
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
@@ -93,30 +98,47 @@ async fn attempt<B: RequestBody, R: Responder>(
         upgrade,
     };
     request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
+    let key = choice::key(group.wants(), exchange.head, exchange.client);
+    let mut tried = Vec::new();
     let mut reuse = Reuse::Allowed;
     let mut attempts = 0;
     let attempts_max = attempts_max(exchange.head.method());
     let result = loop {
-        let connection = match connect_for(exchange, server, worker, reuse).await {
-            Ok(connection) => connection,
+        let (picked, connection) = match connect_for(exchange, (group, &key, &mut tried), worker, reuse).await {
+            Ok(found) => found,
             Err(failed) => break Err(failed),
         };
         attempts += 1;
-        let relay = Relay { route, live, worker, request: &head, upgrade };
+        *last = Some(picked.index());
+        let cookie = choice::cookie(group.new_cookie(&key, picked.index()), exchange.client);
+        let relay = Relay { route, live, worker, request: &head, upgrade, cookie: cookie.as_deref() };
+        let was_reused = connection.is_reused();
         match relay.run(exchange, connection).await {
-            Ok(Relayed::Done(connection)) => {
-                if let Some(connection) = connection {
-                    worker.connector.release(connection);
-                }
-                break Ok(None);
+            Ok(relayed) => {
+                picked.server().state().note_success();
+                break Ok(relayed.settle(picked, worker));
             }
-            Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
-            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => reuse = Reuse::Forbidden,
-            Err(failure) => break Err(refuse_failure(failure, server)),
+            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => {
+                // A kept connection that had just been closed says nothing of the server.
+                if !was_reused {
+                    picked.server().state().note_failure();
+                }
+                reuse = Reuse::Forbidden;
+                pass_by(&mut tried, picked.index(), group);
+            }
+            Err(failure) => break Err(refuse_failure(failure, picked.server())),
         }
     };
     worker.vectors.give(head);
     result
+}
+
+/// The next try goes to another server; when all have been tried, to any.
+fn pass_by(tried: &mut Vec<ServerIndex>, server: ServerIndex, group: &Group) {
+    tried.push(server);
+    if tried.len() >= group.servers().len() {
+        tried.clear();
+    }
 }
 
 /// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it and a
@@ -137,15 +159,15 @@ enum Reuse {
 }
 
 /// A connection, unless the client leaves while it is waited for: what it asked for is not to be done when nobody waits any more.
-async fn connect_for<B: RequestBody, R: Responder>(
+async fn connect_for<'g, B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
-    server: &Server,
+    (group, key, tried): (&'g Group, &Key<'_>, &mut Vec<ServerIndex>),
     worker: &Worker,
     reuse: Reuse,
-) -> Result<Connection, Failed> {
+) -> Result<(Picked<'g>, Connection), Failed> {
     let Exchange { body, responder, .. } = exchange;
     let connecting = async {
-        let mut connecting = pin!(connect(server, worker, reuse));
+        let mut connecting = pin!(connect(group, key, tried, worker, reuse));
         if body.length() != BodyLength::Empty {
             return connecting.await.map_err(|error| Failed::Refused(refuse_connect(error)));
         }
@@ -173,14 +195,24 @@ async fn unless_gone<R: Responder, T, E>(
     .await
 }
 
-async fn connect(server: &Server, worker: &Worker, reuse: Reuse) -> Result<Connection, ConnectError> {
+async fn connect<'g>(
+    group: &'g Group,
+    key: &Key<'_>,
+    tried: &mut Vec<ServerIndex>,
+    worker: &Worker,
+    reuse: Reuse,
+) -> Result<(Picked<'g>, Connection), ConnectError> {
+    let mut picked = group.pick(key, tried);
     if reuse == Reuse::Allowed
-        && let Some(connection) = worker.connector.reuse(server).await
+        && let Some(found) = picked.take()
     {
-        return Ok(connection);
+        match worker.connector.reuse(found.server()).await {
+            Some(connection) => return Ok((found, connection)),
+            None => picked = Some(found),
+        }
     }
     // Boxed: new connections are rare beside kept ones, and connecting has a large state.
-    Box::pin(worker.connector.connect(server)).await
+    Box::pin(worker.connector.acquire(group, key, picked, tried)).await
 }
 
 fn refuse_connect(error: ConnectError) -> Refusal {

@@ -26,7 +26,7 @@ use crate::serve::http1::inbound::{FillError, Inbound, Room};
 use crate::serve::http1::outbound::write_all;
 use crate::serve::live::{Live, LiveRoute};
 use crate::serve::worker::Worker;
-use crate::upstream::Connection;
+use crate::upstream::{Connection, Picked};
 
 /// Interim responses that are read before a final one must come.
 const INTERIM_MAX: usize = 16;
@@ -39,14 +39,28 @@ pub(super) struct Relay<'a> {
     /// The head for the upstream.
     pub(super) request: &'a [u8],
     pub(super) upgrade: bool,
+    /// The value of a `Set-Cookie` that the client gets beside the upstream's own.
+    pub(super) cookie: Option<&'a [u8]>,
 }
 
 /// What became of it.
 pub(super) enum Relayed {
     /// The response is with the client; the connection, if it can be used again.
     Done(Option<Connection>),
-    /// The upstream switched protocols and the client knows.
-    Upgraded(Tunnel),
+    /// The upstream switched protocols and the client knows; with the bytes that came behind the 101.
+    Upgraded(Connection, Vec<u8>),
+}
+
+impl Relayed {
+    /// Gives the connection back, or makes the tunnel, which counts on with its server.
+    pub(super) fn settle(self, picked: Picked<'_>, worker: &Worker) -> Option<Tunnel> {
+        match self {
+            Self::Done(Some(connection)) => worker.connector.release(connection),
+            Self::Done(None) => {}
+            Self::Upgraded(connection, first) => return Some(Tunnel::new(connection, first, picked.lasting())),
+        }
+        None
+    }
 }
 
 /// Why there is no whole response. When it had begun, the client has part of it.
@@ -97,7 +111,7 @@ impl Relay<'_> {
                 let reusable = keep_alive && progress.get() == Progress::Sent && inbound.is_empty();
                 Ok(Relayed::Done(reusable.then(|| stream.into_inner())))
             }
-            Ok(Response::Switched) => Ok(Relayed::Upgraded(Tunnel::new(stream.into_inner(), inbound.filled().to_vec()))),
+            Ok(Response::Switched) => Ok(Relayed::Upgraded(stream.into_inner(), inbound.filled().to_vec())),
             Err(failure) => Err(failure),
         };
         inbound.clear();
@@ -128,6 +142,9 @@ impl Relay<'_> {
             let idle = if head.is_event_stream { self.live.plan().timeouts.stream } else { self.live.plan().timeouts.idle };
             let untouchable = head.untouchable;
             let mut response = response_head(head, is_head);
+            if let Some(cookie) = self.cookie {
+                response.push("set-cookie", cookie);
+            }
             let choice = compress::choose(&mut response, untouchable, request, &self.live.plan().compression);
             finish(&mut response, &self.route.policy, &context);
             if is_switch {

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::serve::deadline::Deadline;
 use crate::serve::worker::Worker;
-use crate::upstream::Connection;
+use crate::upstream::{Connection, Lasting};
 
 /// Once one side has ended, the other may be silent for this long.
 const HALF_CLOSED_IDLE: Duration = Duration::from_secs(60);
@@ -24,11 +24,13 @@ pub(crate) struct Tunnel {
     upstream: Connection,
     /// Bytes that came behind the 101.
     first: Vec<u8>,
+    /// Counts it with its server.
+    counted: Lasting,
 }
 
 impl Tunnel {
-    pub(super) fn new(upstream: Connection, first: Vec<u8>) -> Self {
-        Self { upstream, first }
+    pub(super) fn new(upstream: Connection, first: Vec<u8>, counted: Lasting) -> Self {
+        Self { upstream, first, counted }
     }
 }
 
@@ -47,7 +49,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     worker: Rc<Worker>,
     idle: Duration,
 ) -> Moved {
-    let Tunnel { mut upstream, first: from_upstream } = tunnel;
+    let Tunnel { mut upstream, first: from_upstream, counted: _counted } = tunnel;
     let mut up = Direction::new(first);
     let mut down = Direction::new(from_upstream);
     let mut deadline = Deadline::default();

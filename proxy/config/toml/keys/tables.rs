@@ -167,13 +167,34 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
     keys: &[
         key("to", "\"http://127.0.0.1:3000\""),
         key("wait", "\"10s\""),
-        later("balance", "an upstream is one server"),
+        key("balance", "\"least_conn\""),
+        key("queue", "100"),
         later("keepalive", ""),
         later("retry", ""),
         later("breaker", "requests wait for `wait`, then get 503"),
         later("health", "an upstream counts as ready when it accepts a connection"),
     ],
-    near: &[("server", "to"), ("servers", "to"), ("url", "to"), ("address", "to"), ("timeout", "wait")],
+    near: &[
+        ("server", "to"),
+        ("servers", "to"),
+        ("url", "to"),
+        ("address", "to"),
+        ("timeout", "wait"),
+        ("policy", "balance"),
+        ("lb_policy", "balance"),
+    ],
+};
+
+pub(in super::super) const UPSTREAM_SERVER: Keys = Keys {
+    title: "to = { … }",
+    keys: &[key("url", "\"http://127.0.0.1:3000\""), key("weight", "3"), key("backup", "true"), key("max_conns", "100")],
+    near: &[("server", "url"), ("to", "url"), ("address", "url"), ("max_connections", "max_conns")],
+};
+
+pub(in super::super) const BALANCE: Keys = Keys {
+    title: "balance = { … }",
+    keys: &[key("header", "\"X-Tenant\""), key("cookie", "\"srv\""), key("secret", "\"${STICKY_SECRET}\"")],
+    near: &[("hash", "header"), ("sticky", "cookie"), ("name", "cookie")],
 };
 
 pub(in super::super) const PROCESS: Keys = Keys {
@@ -324,6 +345,7 @@ pub(in super::super) const TABLES: &[&Keys] = &[
     &HEADERS,
     &CSP,
     &UPSTREAM,
+    &UPSTREAM_SERVER,
     &PROCESS,
     &ROUTE,
     &ENV,
