@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 31] = [
+const OWNERS: [(&str, &[&str]); 30] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve", "upstream"]),
     ("aws_lc_rs", &["upstream"]),
@@ -53,7 +53,6 @@ const OWNERS: [(&str, &[&str]); 31] = [
     ("notify", &["run"]),
     ("pingora_cache", &["upstream"]),
     ("pingora_core", &["upstream"]),
-    ("pingora_http", &["upstream"]),
     ("pingora_ketama", &["upstream"]),
     ("pingora_limits", &["limits"]),
     ("pingora_load_balancing", &["upstream"]),

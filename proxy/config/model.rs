@@ -2,6 +2,7 @@
 //!
 //! Every field is a value that cannot be malformed; whether names meet (a route's upstream, say) is `plan`'s to find.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Server {
     pub https_redirect: Option<StatusCode>,
     /// `grace`: how long a stop waits for work in flight.
     pub grace: Duration,
+    /// `resolver`: who is asked for the names of upstreams; empty: who the system asks.
+    pub resolver: Vec<SocketAddr>,
 }
 
 /// The protocols of `server.http`.

@@ -47,6 +47,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         router,
         routes,
         upstreams: upstreams.into_list(),
+        resolver: config.server.resolver,
         processes,
         log_level: config.log.level,
         access_log: config.log.access,

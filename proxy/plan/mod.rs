@@ -9,6 +9,7 @@ mod listeners;
 mod router;
 mod upstreams;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
@@ -55,6 +56,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// The upstreams: named ones in the order of the file, then the inline ones.
     pub upstreams: Vec<Upstream>,
+    /// Who is asked for the names of upstreams; empty: who the system asks.
+    pub resolver: Vec<SocketAddr>,
     /// The child processes, with what tells that they are ready.
     pub processes: Vec<PlannedProcess>,
     /// Level of the diagnostics.

@@ -96,10 +96,11 @@ impl Live {
                 routes.push(Arc::new(LiveRoute::new(route, action, Kept::default())));
             }
         }
-        let settings = upstream::Settings { tcp_keepalive: plan.timeouts.tcp_keepalive };
+        let resolver = upstream::Resolver::new(&plan.resolver);
+        let settings = upstream::Settings { tcp_keepalive: plan.timeouts.tcp_keepalive, resolver };
         let mut groups = Vec::with_capacity(plan.upstreams.len());
         for upstream in &plan.upstreams {
-            match Group::new(upstream, settings) {
+            match Group::new(upstream, &settings) {
                 Ok(group) => groups.push(group),
                 Err(diagnostic) => diagnostics.push(diagnostic),
             }

@@ -10,12 +10,17 @@ use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::server::Server;
+use super::name::{Answered, Known};
+use super::peer::ServerPeer;
+use super::server::{Server, Target};
 
 /// Idle connections that one worker keeps, over all servers.
 const IDLE_MAX: usize = 256;
 /// An idle connection is kept for less than the 5 s after which Node closes its end, so that the two do not race.
 const IDLE_FOR: Duration = Duration::from_secs(4);
+
+/// Addresses of one name that may use up the time for one connection.
+const ADDRESSES_TIMED_OUT_MAX: usize = 3;
 
 /// Why no connection to a server could be had; each with the words for the log.
 #[derive(Debug)]
@@ -52,29 +57,71 @@ impl Connector {
 
     /// An idle connection to this server that still looks alive.
     pub async fn reuse(&self, server: &Server) -> Option<Connection> {
-        for peer in server.known_peers()?.iter() {
-            if let Some(stream) = self.transport.reused_stream(peer).await {
-                return Some(Connection { stream, key: peer.reuse_hash(), reused: true });
+        match server.target() {
+            Target::Fixed(peer) => self.reuse_peer(peer).await,
+            Target::Named(name) => {
+                let known = name.known()?;
+                // The one whose turn it is, or none: whoever has an idle connection would else get all requests.
+                let candidate = known.in_turn(name.next_turn()).next()?;
+                self.reuse_peer(candidate.peer()).await
             }
         }
-        None
+    }
+
+    async fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
+        let stream = self.transport.reused_stream(peer).await?;
+        Some(Connection { stream, key: peer.reuse_hash(), reused: true })
     }
 
     /// A new connection to this server.
     pub(super) async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
-        let unreachable = |error: &dyn std::fmt::Display| ConnectError::Unreachable(format!("{}: {error}", server.name()));
-        let peers = self.within(self.connect_timeout, server, server.peers()).await?.map_err(|error| unreachable(&error))?;
-        // A peer that does not answer must not take the time of those behind it.
-        let limit = self.connect_timeout / u32::try_from(peers.len()).unwrap_or(u32::MAX).max(1);
-        let mut last = unreachable(&"no address");
-        for peer in peers.iter() {
-            match self.within(limit, server, Box::pin(self.transport.new_stream(peer))).await {
-                Ok(Ok(stream)) => return Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
-                Ok(Err(error)) => last = unreachable(&describe(&error)),
-                Err(timed_out) => last = timed_out,
+        let name = match server.target() {
+            Target::Fixed(peer) => return self.connect(server, peer, self.connect_timeout).await,
+            Target::Named(name) => name,
+        };
+        let unresolved = |cause: String| ConnectError::Unreachable(format!("{}: {cause}", server.name()));
+        let known = self.within(self.connect_timeout, server, name.addresses()).await?.map_err(unresolved)?;
+        let failed = match self.attempt_known(server, &known, name.last_turn()).await {
+            Ok(connection) => return Ok(connection),
+            Err(failed) => failed,
+        };
+        match self.within(self.connect_timeout, server, name.others_than(&known)).await? {
+            Some(others) => self.attempt_known(server, &others, name.last_turn()).await,
+            None => Err(failed),
+        }
+    }
+
+    /// Tries the addresses of a name.
+    async fn attempt_known(&self, server: &Server, known: &Known, turn: usize) -> Result<Connection, ConnectError> {
+        // One that does not answer must not take the time of those behind it; one that refuses takes none.
+        let waits = known.len().clamp(1, ADDRESSES_TIMED_OUT_MAX);
+        let limit = self.connect_timeout / u32::try_from(waits).unwrap_or(u32::MAX);
+        let mut timed_out = 0;
+        let mut last = ConnectError::Unreachable(format!("{}: no address", server.name()));
+        for candidate in known.in_turn(turn) {
+            match self.connect(server, candidate.peer(), limit).await {
+                Ok(connection) => {
+                    candidate.note(Answered::Yes);
+                    return Ok(connection);
+                }
+                Err(error) => {
+                    timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
+                    last = error;
+                }
+            }
+            candidate.note(Answered::No);
+            if timed_out >= waits {
+                break;
             }
         }
         Err(last)
+    }
+
+    async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
+        match self.within(limit, server, Box::pin(self.transport.new_stream(peer))).await? {
+            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
+            Err(error) => Err(ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error)))),
+        }
     }
 
     async fn within<T>(&self, limit: Duration, server: &Server, work: impl Future<Output = T>) -> Result<T, ConnectError> {

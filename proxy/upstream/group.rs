@@ -80,7 +80,7 @@ impl Group {
     ///
     /// # Errors
     /// When one of its servers cannot be used at all.
-    pub fn new(upstream: &plan::Upstream, settings: Settings) -> Result<Self, Diagnostic> {
+    pub fn new(upstream: &plan::Upstream, settings: &Settings) -> Result<Self, Diagnostic> {
         let is_limited = upstream.servers.iter().any(|server| server.max_conns.is_some());
         let queue = is_limited.then(|| Queue::new(upstream.queue));
         let alone = (upstream.servers.len() == 1).then_some(upstream.name.as_str());

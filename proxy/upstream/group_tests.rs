@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::group::{AddressKey, Group, Key, Picked, ServerIndex};
+use super::resolver::Resolver;
 use super::server::Settings;
 use super::state::Readiness;
 use crate::config::{Balance, Span};
 use crate::plan::{Upstream, UpstreamServer};
 use crate::units::ServerUrl;
-
-const SETTINGS: Settings = Settings { tcp_keepalive: Duration::ZERO };
 
 fn server(index: usize) -> UpstreamServer {
     let url = ServerUrl::parse(&format!("http://127.0.0.1:{}", 3000 + index)).expect("a URL");
@@ -19,7 +18,7 @@ fn server(index: usize) -> UpstreamServer {
 
 fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
     let upstream = Upstream { name: "api".to_owned(), servers, balance, span: Span::default(), wait: Duration::from_secs(60), queue: 2 };
-    Group::new(&upstream, SETTINGS).expect("a group")
+    Group::new(&upstream, &Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }).expect("a group")
 }
 
 fn group(count: usize, balance: Balance) -> Group {

@@ -11,8 +11,10 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 mod hold;
+mod name;
 mod peer;
 mod queue;
+mod resolver;
 mod ring;
 mod rotation;
 mod server;
@@ -21,5 +23,6 @@ mod sticky;
 
 pub use connector::{ConnectError, Connection, Connector};
 pub use group::{AddressKey, Group, Key, Picked, ServerIndex, Wants};
+pub use resolver::Resolver;
 pub use server::{Server, Settings};
 pub use state::{Lasting, Readiness, ServerState};

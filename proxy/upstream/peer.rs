@@ -21,21 +21,30 @@ pub(super) struct ServerPeer {
     key: u64,
 }
 
+/// Makes the peers of one server: their addresses differ, the rest does not.
+#[derive(Debug, Clone)]
+pub(super) struct PeerMaker {
+    /// The time after which TCP probes an idle connection (zero: never), so that a host that lost its power ends tunnels too.
+    pub(super) keepalive: Duration,
+}
+
+impl PeerMaker {
+    /// A server at an address.
+    pub(super) fn tcp(&self, address: SocketAddr) -> ServerPeer {
+        let mut basic = BasicPeer::new(&address.to_string());
+        if !self.keepalive.is_zero() {
+            let keepalive = self.keepalive.max(Duration::from_secs(1));
+            basic.options.tcp_keepalive =
+                Some(TcpKeepalive { idle: keepalive, interval: keepalive, count: KEEPALIVE_PROBES, user_timeout: Duration::ZERO });
+        }
+        ServerPeer::new(basic)
+    }
+}
+
 impl ServerPeer {
     /// A server behind a Unix socket; `None` when the kernel does not allow so long a path.
     pub(super) fn unix(path: &Path) -> Option<Self> {
         BasicPeer::new_uds(path).ok().map(Self::new)
-    }
-
-    /// A server at an address. TCP probes an idle connection after `keepalive` (zero: never), so that a host that lost its power ends tunnels too.
-    pub(super) fn tcp(address: SocketAddr, keepalive: Duration) -> Self {
-        let mut basic = BasicPeer::new(&address.to_string());
-        if !keepalive.is_zero() {
-            let keepalive = keepalive.max(Duration::from_secs(1));
-            basic.options.tcp_keepalive =
-                Some(TcpKeepalive { idle: keepalive, interval: keepalive, count: KEEPALIVE_PROBES, user_timeout: Duration::ZERO });
-        }
-        Self::new(basic)
     }
 
     fn new(basic: BasicPeer) -> Self {

@@ -23,6 +23,7 @@ mod log;
 mod pattern;
 mod process;
 mod reader;
+mod resolver;
 mod route;
 mod selection;
 mod server;

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::action::{REDIRECT_STATUSES, is_redirect};
 use super::item::Item;
 use super::reader::Table;
+use super::resolver;
 use crate::config::{HttpVersions, Server, Span, Spanned, defaults};
 use crate::units::{Listen, UnitError};
 
@@ -22,6 +23,7 @@ pub(super) fn read(mut table: Table<'_>, has_tls: bool) -> Server {
         http: table.item("http").map_or(defaults::HTTP, |item| read_http(&item)),
         https_redirect: table.item("https_redirect").map_or(Some(defaults::HTTPS_REDIRECT), |item| read_https_redirect(&item)),
         grace: table.item("grace").and_then(|item| item.duration()).unwrap_or(defaults::GRACE),
+        resolver: table.item("resolver").map(|item| resolver::read(&item)).unwrap_or_default(),
     };
     table.finish();
     server

@@ -49,6 +49,7 @@ pub(in super::super) const SERVER: Keys = Keys {
         key("http", "[\"h1\", \"h2\"]"),
         key("https_redirect", "308"),
         key("grace", "\"8s\""),
+        key("resolver", "[\"10.0.0.2:53\"]"),
         later("public_port", "redirects name the port that is listened on"),
         later("canonical", "every name in `names` is served as it is"),
         later("trusted_proxies", "X-Forwarded-* and Forwarded are always rebuilt from the connection itself"),
@@ -57,7 +58,7 @@ pub(in super::super) const SERVER: Keys = Keys {
         later("user", "start it as the user that it should run as"),
         later("drain_delay", "draining begins at once"),
     ],
-    near: &[("server_name", "names"), ("port", "listen"), ("bind", "listen"), ("host", "names"), ("hosts", "names"), ("address", "listen")],
+    near: &[("server_name", "names"), ("port", "listen"), ("bind", "listen"), ("host", "names"), ("hosts", "names"), ("address", "listen"), ("dns", "resolver"), ("nameserver", "resolver")],
 };
 
 pub(in super::super) const TLS: Keys = Keys {
