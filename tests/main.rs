@@ -47,4 +47,5 @@ mod tls;
 mod upstream_faults;
 mod upstream_groups;
 mod upstream_names;
+mod upstream_tls;
 mod websocket;

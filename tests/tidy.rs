@@ -38,7 +38,7 @@ const LAYERS: [&[&str]; 9] = [
 const OWNERS: [(&str, &[&str]); 30] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve", "upstream"]),
-    ("aws_lc_rs", &["upstream"]),
+    ("aws_lc_rs", &["tls", "upstream"]),
     ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
     ("flate2", &["assets", "serve"]),
@@ -58,12 +58,12 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("pingora_load_balancing", &["upstream"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
-    ("rustls_pki_types", &["tls"]),
+    ("rustls_pki_types", &["tls", "upstream"]),
     ("socket2", &["serve"]),
     ("tokio_rustls", &["tls"]),
     ("toml", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("x509_parser", &["tls"]),
+    ("x509_parser", &["tls", "upstream"]),
     ("xxhash_rust", &["assets", "upstream"]),
     ("zstd", &["assets"]),
 ];

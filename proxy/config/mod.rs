@@ -32,4 +32,4 @@ pub use public_environment::PublicEnvironment;
 pub use selection::{Attempt, Hidden, MimeRule, Selection, Symlinks};
 pub use source::{Environment, Source, Span, Spanned};
 pub use toml::read;
-pub use upstream::{Balance, Upstream, UpstreamServer};
+pub use upstream::{Balance, Upstream, UpstreamServer, UpstreamTls};

@@ -1,5 +1,6 @@
 //! `[upstream.NAME]` as the operator wrote it: the servers of a group, and how one of them is chosen for a request.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -20,8 +21,25 @@ pub struct Upstream {
     pub balance: Balance,
     /// `wait`: how long requests are held while no server can be reached, or all have `max_conns`; zero: not at all.
     pub wait: Duration,
+    /// `tls`: how servers with `https://` are known.
+    pub tls: UpstreamTls,
     /// `queue`: requests that wait at most because all servers have `max_conns`.
     pub queue: usize,
+}
+
+/// `upstream.tls`. Without it the roots of the system count, and the name in the URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// `ca`: a PEM file of the authorities that are trusted, in the place of the system's.
+    pub ca: Option<Spanned<PathBuf>>,
+    /// `cert` and `key`: PEM files of what we show.
+    pub client: Option<(Spanned<PathBuf>, Spanned<PathBuf>)>,
+    /// `sni`: the name that is asked for, and that the certificate must have.
+    pub sni: Option<String>,
+    /// `verify = false`: whoever answers is believed.
+    pub unverified: bool,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// One entry of `to`.

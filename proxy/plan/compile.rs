@@ -109,7 +109,7 @@ fn check_strip(strip: &Spanned<String>, route: &config::Route, diagnostics: &mut
 
 fn compile_process(process: &config::Process, upstreams: &Upstreams, diagnostics: &mut Diagnostics) -> PlannedProcess {
     let ready = process.ready.as_ref().and_then(|ready| match &ready.value {
-        Ready::Socket(ServerUrl { address }) => Some(address.clone()),
+        Ready::Socket(ServerUrl { address, .. }) => Some(address.clone()),
         Ready::Upstream(name) => upstreams.only_server(name, ready.span, diagnostics),
     });
     PlannedProcess { process: process.clone(), ready }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Balance, Diagnostic, Diagnostics, ProxyTarget, Span, Spanned, defaults};
+use crate::config::{self, Balance, Diagnostic, Diagnostics, ProxyTarget, Span, Spanned, UpstreamTls, defaults};
 use crate::units::{ServerAddress, ServerUrl};
 
 /// A group of servers.
@@ -18,6 +18,8 @@ pub struct Upstream {
     pub span: Span,
     /// How long requests are held while none can be reached, or all are busy.
     pub wait: Duration,
+    /// How servers with TLS are known.
+    pub tls: UpstreamTls,
     /// How many may wait because all are busy.
     pub queue: usize,
 }
@@ -123,6 +125,7 @@ impl Upstream {
             balance: upstream.balance.clone(),
             span: upstream.to_span,
             wait: upstream.wait,
+            tls: upstream.tls.clone(),
             queue: upstream.queue,
         }
     }
@@ -134,6 +137,7 @@ impl Upstream {
             ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
         };
         let server = UpstreamServer { url: url.clone(), span, weight: defaults::WEIGHT, backup: false, max_conns: None };
-        Self { name, servers: vec![server], balance: defaults::BALANCE, span, wait: defaults::WAIT, queue: defaults::QUEUE }
+        let tls = UpstreamTls { span, ..UpstreamTls::default() };
+        Self { name, servers: vec![server], balance: defaults::BALANCE, span, wait: defaults::WAIT, tls, queue: defaults::QUEUE }
     }
 }

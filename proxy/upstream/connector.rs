@@ -1,10 +1,12 @@
 //! A worker's connections: new ones, idle ones, and held requests.
 
+use std::cell::OnceCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pingora_core::ErrorType;
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
@@ -29,13 +31,18 @@ pub enum ConnectError {
     Unreachable(String),
     /// Nobody answered there for as long as requests are held, or too many are held already.
     NotReady(String),
+    /// Somebody answers there, but TLS with them fails, or they are not who they should be.
+    Untrusted(String),
     /// The connect took longer than `timeouts.connect`.
     TimedOut(String),
 }
 
 /// Makes and keeps the connections of one worker.
 pub struct Connector {
+    /// For plain connections, and for those that are known by authorities of their own.
     transport: TransportConnector,
+    /// For those that are known by the roots of the system; made when it is first needed.
+    rooted: OnceCell<TransportConnector>,
     connect_timeout: Duration,
 }
 
@@ -44,15 +51,17 @@ pub struct Connection {
     stream: Stream,
     key: u64,
     reused: bool,
+    is_rooted: bool,
 }
 
 impl Connector {
     /// A connector without connections. A `connect_timeout` of zero is none.
     pub fn new(connect_timeout: Duration) -> Self {
-        let mut options = ConnectorOptions::new(IDLE_MAX);
-        // Pingora loads a store of authorities for each connector, and panics when it cannot. No upstream speaks TLS yet: an empty one.
-        options.ca_file = Some("/dev/null".to_owned());
-        Self { transport: TransportConnector::new(Some(options)), connect_timeout }
+        Self { transport: without_roots(), rooted: OnceCell::new(), connect_timeout }
+    }
+
+    fn transport(&self, is_rooted: bool) -> &TransportConnector {
+        if is_rooted { self.rooted.get_or_init(with_roots) } else { &self.transport }
     }
 
     /// An idle connection to this server that still looks alive.
@@ -69,8 +78,9 @@ impl Connector {
     }
 
     async fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
-        let stream = self.transport.reused_stream(peer).await?;
-        Some(Connection { stream, key: peer.reuse_hash(), reused: true })
+        let is_rooted = peer.needs_roots();
+        let stream = self.transport(is_rooted).reused_stream(peer).await?;
+        Some(Connection { stream, key: peer.reuse_hash(), reused: true, is_rooted })
     }
 
     /// A new connection to this server.
@@ -80,12 +90,13 @@ impl Connector {
             Target::Named(name) => name,
         };
         let unresolved = |cause: String| ConnectError::Unreachable(format!("{}: {cause}", server.name()));
-        let known = self.within(self.connect_timeout, server, name.addresses()).await?.map_err(unresolved)?;
+        // A lookup has a limit of its own, and whoever is not resolved may be soon.
+        let known = name.addresses().await.map_err(unresolved)?;
         let failed = match self.attempt_known(server, &known, name.last_turn()).await {
             Ok(connection) => return Ok(connection),
             Err(failed) => failed,
         };
-        match self.within(self.connect_timeout, server, name.others_than(&known)).await? {
+        match self.within(self.connect_timeout, server, name.others_than(&known)).await.unwrap_or_default() {
             Some(others) => self.attempt_known(server, &others, name.last_turn()).await,
             None => Err(failed),
         }
@@ -118,8 +129,10 @@ impl Connector {
     }
 
     async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
-        match self.within(limit, server, Box::pin(self.transport.new_stream(peer))).await? {
-            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
+        let is_rooted = peer.needs_roots();
+        match self.within(limit, server, Box::pin(self.transport(is_rooted).new_stream(peer))).await? {
+            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false, is_rooted }),
+            Err(error) if is_tls(&error) => Err(ConnectError::Untrusted(format!("{}: {}", server.name(), describe(&error)))),
             Err(error) => Err(ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error)))),
         }
     }
@@ -134,8 +147,25 @@ impl Connector {
 
     /// Keeps a connection for the next request. Only for one on which nothing is under way.
     pub fn release(&self, connection: Connection) {
-        self.transport.release_stream(connection.stream, connection.key, Some(IDLE_FOR));
+        self.transport(connection.is_rooted).release_stream(connection.stream, connection.key, Some(IDLE_FOR));
     }
+}
+
+fn without_roots() -> TransportConnector {
+    let mut options = ConnectorOptions::new(IDLE_MAX);
+    // Pingora loads a store of authorities for each connector, and panics when it cannot: an empty one.
+    options.ca_file = Some("/dev/null".to_owned());
+    TransportConnector::new(Some(options))
+}
+
+/// That the roots can be loaded was seen at start. Should that have changed since, nobody is trusted.
+fn with_roots() -> TransportConnector {
+    std::panic::catch_unwind(|| TransportConnector::new(Some(ConnectorOptions::new(IDLE_MAX)))).unwrap_or_else(|_| without_roots())
+}
+
+/// `true` when somebody answers, but not in TLS that we trust: waiting does not change that.
+fn is_tls(error: &pingora_core::Error) -> bool {
+    matches!(error.etype(), ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError)
 }
 
 /// The words of the operating system at the root of Pingora's error, which itself tells the whole peer with all its options.
@@ -153,7 +183,8 @@ fn describe(error: &pingora_core::Error) -> String {
         }
         cause = current.source();
     }
-    error.etype.as_str().to_owned()
+    // A failed handshake has its cause in words alone.
+    error.context.as_ref().map_or_else(|| error.etype.as_str().to_owned(), |context| context.as_str().to_owned())
 }
 
 impl Connection {

@@ -13,11 +13,13 @@ use super::balancer::Balancer;
 use super::connector::ConnectError;
 use super::hold::Hold;
 use super::queue::Queue;
+use super::secure::Secure;
 use super::server::{Server, Settings};
 use super::state::{Active, Lasting};
 use super::sticky::Tokens;
 use crate::config::{Balance, Diagnostic};
 use crate::plan;
+use crate::units::Scheme;
 
 /// The servers of one upstream.
 pub struct Group {
@@ -85,7 +87,9 @@ impl Group {
         let queue = is_limited.then(|| Queue::new(upstream.queue));
         let alone = (upstream.servers.len() == 1).then_some(upstream.name.as_str());
         let freed = || queue.as_ref().map(Queue::freed);
-        let server = |planned| Server::new(planned, alone, settings, freed());
+        let is_secure = upstream.servers.iter().any(|server| server.url.scheme == Scheme::Https);
+        let secure = if is_secure { Some(Secure::load(&upstream.tls)?) } else { None };
+        let server = |planned| Server::new(planned, alone, (settings, secure.as_ref()), freed());
         let servers: Box<[Server]> = upstream.servers.iter().map(server).collect::<Result<_, _>>()?;
         let tier = |is_backup: bool| -> Vec<(ServerIndex, &Server)> {
             let indexed = servers.iter().enumerate().map(|(index, server)| (ServerIndex::new(index), server));

@@ -7,7 +7,7 @@ use super::group::{AddressKey, Group, Key, Picked, ServerIndex};
 use super::resolver::Resolver;
 use super::server::Settings;
 use super::state::Readiness;
-use crate::config::{Balance, Span};
+use crate::config::{Balance, Span, UpstreamTls};
 use crate::plan::{Upstream, UpstreamServer};
 use crate::units::ServerUrl;
 
@@ -17,7 +17,15 @@ fn server(index: usize) -> UpstreamServer {
 }
 
 fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
-    let upstream = Upstream { name: "api".to_owned(), servers, balance, span: Span::default(), wait: Duration::from_secs(60), queue: 2 };
+    let upstream = Upstream {
+        name: "api".to_owned(),
+        servers,
+        balance,
+        span: Span::default(),
+        wait: Duration::from_secs(60),
+        tls: UpstreamTls::default(),
+        queue: 2,
+    };
     Group::new(&upstream, &Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }).expect("a group")
 }
 

@@ -17,6 +17,7 @@ mod queue;
 mod resolver;
 mod ring;
 mod rotation;
+mod secure;
 mod server;
 mod state;
 mod sticky;

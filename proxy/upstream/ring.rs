@@ -46,7 +46,7 @@ impl Ring {
                 continue;
             }
             last = Some(address);
-            let at = self.servers.binary_search_by(|(known, _)| known.cmp(&address)).ok()?;
+            let at = self.servers.binary_search_by(|(known, _)| known.cmp(address)).ok()?;
             let index = self.servers.get(at)?.1;
             if fits(index) {
                 return Some(index);

@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 use super::name::Name;
 use super::peer::{PeerMaker, ServerPeer};
 use super::resolver::Resolver;
+use super::secure::Secure;
 use super::state::ServerState;
 use crate::config::Diagnostic;
 use crate::plan;
-use crate::units::ServerAddress;
+use crate::units::{Scheme, ServerAddress, ServerUrl};
 
 /// An upstream server.
 pub struct Server {
@@ -36,6 +37,7 @@ pub struct Settings {
 }
 
 /// What connections go to.
+#[expect(clippy::large_enum_variant, reason = "one for each server, and the usual one is found without another step")]
 pub(super) enum Target {
     /// A Unix socket or an IP address: known for good.
     Fixed(ServerPeer),
@@ -48,13 +50,13 @@ impl Server {
     pub(super) fn new(
         planned: &plan::UpstreamServer,
         alone: Option<&str>,
-        settings: &Settings,
+        (settings, secure): (&Settings, Option<&Secure>),
         freed: Option<Arc<Notify>>,
     ) -> Result<Self, Diagnostic> {
         let url = planned.url.to_string();
         Ok(Self {
             name: alone.map_or_else(|| url.clone(), str::to_owned),
-            target: Target::new(planned, settings)?,
+            target: Target::new(planned, settings, secure)?,
             weight: planned.weight,
             is_backup: planned.backup,
             state: Arc::new(ServerState::new(planned.max_conns, freed)),
@@ -94,8 +96,14 @@ impl Server {
 }
 
 impl Target {
-    fn new(planned: &plan::UpstreamServer, settings: &Settings) -> Result<Self, Diagnostic> {
-        let maker = PeerMaker { keepalive: settings.tcp_keepalive };
+    fn new(planned: &plan::UpstreamServer, settings: &Settings, secure: Option<&Secure>) -> Result<Self, Diagnostic> {
+        let secure = match &planned.url {
+            ServerUrl { scheme: Scheme::Https, address: ServerAddress::Tcp { host, .. } } => {
+                secure.map(|secure| (secure.clone(), host.clone()))
+            }
+            ServerUrl { .. } => None,
+        };
+        let maker = PeerMaker { keepalive: settings.tcp_keepalive, secure };
         Ok(match &planned.url.address {
             ServerAddress::Unix(path) => Self::Fixed(ServerPeer::unix(path).ok_or_else(|| {
                 let message = format!("the socket path {} is too long: the kernel allows 107 bytes", path.display());

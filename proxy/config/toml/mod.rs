@@ -30,6 +30,7 @@ mod server;
 mod syntax;
 mod tls;
 mod upstream;
+mod upstream_tls;
 
 #[cfg(test)]
 mod tests;

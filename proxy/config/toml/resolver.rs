@@ -14,7 +14,9 @@ const SERVERS_MAX: usize = 3;
 pub(super) fn read(item: &Item<'_>) -> Vec<SocketAddr> {
     let entries = item.list();
     if entries.is_empty() {
-        item.reader.report(item.mistake("`resolver` is empty").help("write resolver = [\"10.0.0.2:53\"], or take it out: then the system's are asked"));
+        item.reader.report(
+            item.mistake("`resolver` is empty").help("write resolver = [\"10.0.0.2:53\"], or take it out: then the system's are asked"),
+        );
     }
     if let Some(one_more) = entries.get(SERVERS_MAX) {
         item.reader.report(one_more.mistake(format!("`resolver` has more than {SERVERS_MAX} servers")).help("take some out"));

@@ -6,6 +6,7 @@ use super::balance;
 use super::item::Item;
 use super::keys::{self, Keys};
 use super::reader::{Reader, Table};
+use super::upstream_tls;
 use crate::config::{Diagnostic, Span, Spanned, Upstream, UpstreamServer, defaults};
 use crate::units::ServerUrl;
 
@@ -55,14 +56,17 @@ fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
     let wait = table.item("wait").and_then(|item| item.duration()).unwrap_or(defaults::WAIT);
     let balance_item = table.item("balance");
     let balance = balance_item.as_ref().map_or(Some(defaults::BALANCE), balance::read);
+    let tls_item = table.item("tls");
+    let tls = tls_item.as_ref().map(upstream_tls::read).unwrap_or_default();
     let queue_item = table.item("queue");
     let queue = queue_item.as_ref().and_then(|item| within(item, QUEUE_MAX)).map_or(defaults::QUEUE, |queue| queue as usize);
     table.finish();
     let (to, to_item) = (to?, to_item?);
+    upstream_tls::check(tls_item.as_ref(), &to);
     let key_span = |item: Option<Item<'_>>| item.map(|item| item.key_span);
     check_group(to_item.reader, &to, key_span(balance_item), key_span(queue_item));
     let to_span = to_item.span;
-    Some(Upstream { name, to, to_span, balance: balance?, wait, queue })
+    Some(Upstream { name, to, to_span, balance: balance?, wait, tls, queue })
 }
 
 fn read_to(item: &Item<'_>) -> Option<Vec<UpstreamServer>> {

@@ -217,7 +217,7 @@ async fn connect<'g>(
 
 fn refuse_connect(error: ConnectError) -> Refusal {
     match error {
-        ConnectError::Unreachable(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
+        ConnectError::Unreachable(cause) | ConnectError::Untrusted(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
         ConnectError::NotReady(cause) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause),
         ConnectError::TimedOut(cause) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, cause),
     }

@@ -58,7 +58,16 @@ pub(in super::super) const SERVER: Keys = Keys {
         later("user", "start it as the user that it should run as"),
         later("drain_delay", "draining begins at once"),
     ],
-    near: &[("server_name", "names"), ("port", "listen"), ("bind", "listen"), ("host", "names"), ("hosts", "names"), ("address", "listen"), ("dns", "resolver"), ("nameserver", "resolver")],
+    near: &[
+        ("server_name", "names"),
+        ("port", "listen"),
+        ("bind", "listen"),
+        ("host", "names"),
+        ("hosts", "names"),
+        ("address", "listen"),
+        ("dns", "resolver"),
+        ("nameserver", "resolver"),
+    ],
 };
 
 pub(in super::super) const TLS: Keys = Keys {
@@ -170,6 +179,7 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
         key("wait", "\"10s\""),
         key("balance", "\"least_conn\""),
         key("queue", "100"),
+        key("tls", "{ ca = \"/run/secrets/ca.pem\" }"),
         later("keepalive", ""),
         later("retry", ""),
         later("breaker", "requests wait for `wait`, then get 503"),
@@ -190,6 +200,18 @@ pub(in super::super) const UPSTREAM_SERVER: Keys = Keys {
     title: "to = { … }",
     keys: &[key("url", "\"http://127.0.0.1:3000\""), key("weight", "3"), key("backup", "true"), key("max_conns", "100")],
     near: &[("server", "url"), ("to", "url"), ("address", "url"), ("max_connections", "max_conns")],
+};
+
+pub(in super::super) const UPSTREAM_TLS: Keys = Keys {
+    title: "tls = { … } of [upstream.NAME]",
+    keys: &[
+        key("ca", "\"/run/secrets/ca.pem\""),
+        key("cert", "\"/run/secrets/client.crt\""),
+        key("key", "\"/run/secrets/client.key\""),
+        key("sni", "\"api.internal\""),
+        key("verify", "true"),
+    ],
+    near: &[("server_name", "sni"), ("root", "ca"), ("cafile", "ca"), ("certificate", "cert")],
 };
 
 pub(in super::super) const BALANCE: Keys = Keys {
