@@ -51,4 +51,7 @@ mod stopping;
 mod streams;
 mod tls;
 mod upstream_faults;
+mod upstream_groups;
+mod upstream_names;
+mod upstream_tls;
 mod websocket;

@@ -35,13 +35,15 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 29] = [
+const OWNERS: [(&str, &[&str]); 32] = [
     ("annotate_snippets", &["config"]),
-    ("arc_swap", &["tls", "serve"]),
+    ("arc_swap", &["tls", "serve", "upstream"]),
+    ("aws_lc_rs", &["tls", "upstream"]),
     ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
     ("flate2", &["assets", "serve"]),
     ("h2", &["serve"]),
+    ("hickory_resolver", &["upstream"]),
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cli"]),
@@ -52,18 +54,19 @@ const OWNERS: [(&str, &[&str]); 29] = [
     ("notify", &["run"]),
     ("pingora_cache", &["upstream"]),
     ("pingora_core", &["upstream"]),
+    ("pingora_ketama", &["upstream"]),
     ("pingora_limits", &["limits"]),
     ("pingora_load_balancing", &["upstream"]),
     ("rcgen", &["tls"]),
     ("regex", &["config"]),
     ("rustls", &["tls"]),
-    ("rustls_pki_types", &["tls"]),
+    ("rustls_pki_types", &["tls", "upstream"]),
     ("socket2", &["serve"]),
     ("tokio_rustls", &["tls"]),
     ("toml", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("x509_parser", &["tls"]),
-    ("xxhash_rust", &["assets"]),
+    ("x509_parser", &["tls", "upstream"]),
+    ("xxhash_rust", &["assets", "upstream"]),
     ("zstd", &["assets"]),
 ];
 

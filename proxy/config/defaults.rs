@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{
-    AccessFormat, AccessLog, AccessTarget, Attempt, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden, HttpVersions, Limits,
-    LogLevel, Symlinks, Timeouts, TraceParent,
+    AccessFormat, AccessLog, AccessTarget, Attempt, Balance, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden, HttpVersions,
+    Limits, LogLevel, Symlinks, Timeouts, TraceParent,
 };
 use crate::http::encoding::Coding;
 use crate::units::ByteSize;
@@ -100,6 +100,15 @@ pub const CODED_FILES: CodedFiles = CodedFiles { precompressed: true, compress: 
 
 /// `upstream.wait`: longer than most APIs take to start, shorter than a person takes to give up.
 pub const WAIT: Duration = Duration::from_secs(10);
+
+/// `upstream.balance`: fair where requests cost about the same, and easy to predict.
+pub const BALANCE: Balance = Balance::RoundRobin;
+
+/// `to.weight`: all alike.
+pub const WEIGHT: u16 = 1;
+
+/// `upstream.queue`: what a busy server works off within a few seconds; more would wait in vain, and takes memory meanwhile.
+pub const QUEUE: usize = 100;
 
 /// `route.index`.
 pub const INDEX: &str = "index.html";

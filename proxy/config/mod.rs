@@ -24,6 +24,7 @@ mod source;
 mod template;
 mod toml;
 mod trusted_proxies;
+mod upstream;
 
 pub use buffering::{BufferRequest, Buffering};
 pub use coded_files::CodedFiles;
@@ -43,3 +44,4 @@ pub use source::{Environment, Source, Span, Spanned};
 pub use template::{Parsed as ParsedTemplate, Piece, Template, Variable};
 pub use toml::read;
 pub use trusted_proxies::TrustedProxies;
+pub use upstream::{Balance, Upstream, UpstreamServer, UpstreamTls};

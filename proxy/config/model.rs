@@ -2,6 +2,7 @@
 //!
 //! Every field is a value that cannot be malformed; whether names meet (a route's upstream, say) is `plan`'s to find.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +10,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{
     BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, ProxyOptions, RouteTimeouts, Span, Spanned, Template,
-    TrustedProxies,
+    TrustedProxies, Upstream,
 };
-use crate::http::proxy_protocol::Version;
 use crate::units::{ByteSize, Listen, ServerUrl};
 
 /// A whole configuration.
@@ -62,6 +62,8 @@ pub struct Server {
     pub traceparent: TraceParent,
     /// `grace`: how long a stop waits for work in flight.
     pub grace: Duration,
+    /// `resolver`: who is asked for the names of upstreams; empty: who the system asks.
+    pub resolver: Vec<SocketAddr>,
 }
 
 /// The protocols of `server.http`.
@@ -169,19 +171,6 @@ pub struct HeaderRules {
     pub remove: Vec<HeaderName>,
     /// Where each of them was written.
     pub places: Vec<(HeaderName, Span)>,
-}
-
-/// `[upstream.NAME]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Upstream {
-    /// NAME.
-    pub name: Spanned<String>,
-    /// `to`: one server (several are not built yet).
-    pub to: Spanned<ServerUrl>,
-    /// `wait`: how long requests are held while the server cannot be reached; zero: not at all.
-    pub wait: Duration,
-    /// `proxy_protocol`: connections begin with a PROXY header that names the client.
-    pub proxy_protocol: Option<Version>,
 }
 
 /// `[process.NAME]`.

@@ -1,9 +1,10 @@
 //! Config → plan: every reference between tables is resolved, every mistake between them is told.
 
 use super::headers::{RequestRules, ResponsePolicy};
-use super::{Action, Forwarding, Plan, PlannedProcess, Route, RouteOrigin, Router, Upstream, listeners};
-use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, ProxyTarget, Ready, Span, Spanned, defaults};
-use crate::units::{ServerAddress, ServerUrl};
+use super::upstreams::Upstreams;
+use super::{Action, Forwarding, Plan, PlannedProcess, Route, RouteOrigin, Router, listeners};
+use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, Ready, Span, Spanned};
+use crate::units::ServerUrl;
 
 /// Compiles a config.
 ///
@@ -51,7 +52,8 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         compression: config.compression,
         router,
         routes,
-        upstreams: upstreams.list,
+        upstreams: upstreams.into_list(),
+        resolver: config.server.resolver,
         processes,
         log_level: config.log.level,
         access_log: config.log.access,
@@ -80,7 +82,7 @@ fn compile_route(route: &config::Route, config: &Config, upstreams: &mut Upstrea
         config::Action::Proxy { target, strip, options } => {
             let strip = strip.as_ref().map(|strip| check_strip(strip, route, diagnostics)).unwrap_or_default();
             let upstream = upstreams.resolve(target, diagnostics);
-            let forwarding = Forwarding::new(options, upstreams.list.get(upstream).map(|upstream| &upstream.address));
+            let forwarding = Forwarding::new(options, upstreams.servers(upstream));
             Action::Proxy { upstream, strip, forwarding }
         }
         config::Action::Root(folder) => Action::Root(folder.clone()),
@@ -117,78 +119,8 @@ fn check_strip(strip: &Spanned<String>, route: &config::Route, diagnostics: &mut
 
 fn compile_process(process: &config::Process, upstreams: &Upstreams, diagnostics: &mut Diagnostics) -> PlannedProcess {
     let ready = process.ready.as_ref().and_then(|ready| match &ready.value {
-        Ready::Socket(ServerUrl { address }) => Some(address.clone()),
-        Ready::Upstream(name) => match upstreams.named(name) {
-            Some(index) => upstreams.list.get(index).map(|upstream| upstream.address.clone()),
-            None => {
-                diagnostics.push(upstreams.unknown(name, ready.span));
-                None
-            }
-        },
+        Ready::Socket(ServerUrl { address, .. }) => Some(address.clone()),
+        Ready::Upstream(name) => upstreams.only_server(name, ready.span, diagnostics),
     });
     PlannedProcess { process: process.clone(), ready }
-}
-
-/// The upstreams while they are collected: named ones first, inline ones as they come, one for each address.
-struct Upstreams {
-    list: Vec<Upstream>,
-    named: usize,
-}
-
-impl Upstreams {
-    fn new(named: &[config::Upstream]) -> Self {
-        let list: Vec<_> = named
-            .iter()
-            .map(|upstream| Upstream {
-                name: upstream.name.value.clone(),
-                address: upstream.to.value.address.clone(),
-                span: upstream.to.span,
-                wait: upstream.wait,
-                proxy_protocol: upstream.proxy_protocol,
-            })
-            .collect();
-        Self { named: list.len(), list }
-    }
-
-    fn named(&self, name: &str) -> Option<usize> {
-        self.list.iter().take(self.named).position(|upstream| upstream.name == name)
-    }
-
-    fn resolve(&mut self, target: &Spanned<ProxyTarget>, diagnostics: &mut Diagnostics) -> usize {
-        match &target.value {
-            ProxyTarget::Named(name) => self.named(name).unwrap_or_else(|| {
-                diagnostics.push(self.unknown(name, target.span));
-                0
-            }),
-            ProxyTarget::Inline(url) => self.inline(url, target.span),
-        }
-    }
-
-    fn inline(&mut self, url: &ServerUrl, span: Span) -> usize {
-        if let Some(index) = self.list.iter().skip(self.named).position(|upstream| upstream.address == url.address) {
-            return self.named + index;
-        }
-        let name = match &url.address {
-            ServerAddress::Unix(path) => format!("unix:{}", path.display()),
-            ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
-        };
-        self.list.push(Upstream { name, address: url.address.clone(), span, wait: defaults::WAIT, proxy_protocol: None });
-        self.list.len() - 1
-    }
-
-    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
-        let names: Vec<&str> = self.list.iter().take(self.named).map(|upstream| upstream.name.as_str()).collect();
-        let close = names.iter().copied().find(|known| strsim::jaro_winkler(known, name) > 0.8);
-        let help = match (close, names.as_slice()) {
-            (Some(close), _) => format!("did you mean \"{close}\"?"),
-            (None, []) => {
-                format!("add `[upstream.{name}]` with `to = \"…\"`, or write the address here: \"unix:/path\" or \"http://host:port\"")
-            }
-            (None, names) => {
-                format!("the upstreams are {}; an address is written \"unix:/path\" or \"http://host:port\"", names.join(", "))
-            }
-        };
-        Diagnostic::new(span, format!("there is no upstream `{name}`")).label("not defined").help(help)
-    }
 }

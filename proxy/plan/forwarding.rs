@@ -1,42 +1,71 @@
-//! How a route forwards: its options of `proxy`, with the upstream's own address put in where they ask for it.
+//! How a route forwards: its options of `proxy`, with the upstream's own addresses put in where they are asked for.
 
 use http::HeaderValue;
 
 use crate::config::{Accel, HostHeader, PathRewrite, ProxyOptions};
-use crate::units::ServerAddress;
+use crate::plan::UpstreamServer;
+use crate::units::{Scheme, ServerAddress, ServerUrl};
 
 /// How a route forwards.
 #[derive(Debug, Clone, Default)]
 pub struct Forwarding {
-    /// The Host that the upstream gets; `None`: the client's.
-    pub host: Option<HeaderValue>,
+    /// The Host that the upstream gets.
+    host: HostHeader,
+    /// The Host of each server's address, which it may put into absolute URLs whatever it is told.
+    own_hosts: Vec<HeaderValue>,
     /// What becomes of the path.
     pub rewrite: Option<PathRewrite>,
     /// Where the files are that the upstream names.
     pub accel: Option<Accel>,
-    /// The Host of the upstream's address, which it may put into absolute URLs whatever it is told.
-    pub own_host: String,
 }
 
 impl Forwarding {
-    /// Puts the address of the upstream in.
-    pub(super) fn new(options: &ProxyOptions, upstream: Option<&ServerAddress>) -> Self {
-        let own_host = upstream.map(authority).unwrap_or_default();
-        let host = match &options.host {
+    /// Puts the addresses of the servers in.
+    pub(super) fn new(options: &ProxyOptions, servers: &[UpstreamServer]) -> Self {
+        // A host of a URL is a value of a field always; were it not, "localhost" is what a socket gets too.
+        let own_host =
+            |server: &UpstreamServer| HeaderValue::from_str(&authority(&server.url)).unwrap_or_else(|_| HeaderValue::from_static(NAMELESS));
+        Self {
+            host: options.host.clone(),
+            own_hosts: servers.iter().map(own_host).collect(),
+            rewrite: options.rewrite.as_ref().map(|rewrite| rewrite.value.clone()),
+            accel: options.accel.clone(),
+        }
+    }
+
+    /// The Host that the server at this place gets; `None`: the client's.
+    pub fn host(&self, server: usize) -> Option<&HeaderValue> {
+        match &self.host {
             HostHeader::Keep => None,
-            HostHeader::Upstream => HeaderValue::from_str(&own_host).ok(),
-            HostHeader::Literal(host) => Some(host.clone()),
-        };
-        Self { host, rewrite: options.rewrite.as_ref().map(|rewrite| rewrite.value.clone()), accel: options.accel.clone(), own_host }
+            HostHeader::Upstream => self.own_hosts.get(server),
+            HostHeader::Literal(host) => Some(host),
+        }
+    }
+
+    /// The Host of the address of the server at this place.
+    pub fn own_host(&self, server: usize) -> &[u8] {
+        self.own_hosts.get(server).map_or(&[], |host| host.as_bytes())
+    }
+
+    /// `true` when servers of the group are told different hosts.
+    pub fn differs_by_server(&self) -> bool {
+        matches!(self.host, HostHeader::Upstream) && self.own_hosts.len() > 1
     }
 }
 
+/// What stands for a server that has no name.
+const NAMELESS: &str = "localhost";
+
 /// What a client that connects there by itself would send as Host. A socket has no name.
-fn authority(address: &ServerAddress) -> String {
-    let (host, port) = match address {
-        ServerAddress::Unix(_) => return "localhost".to_owned(),
+fn authority(url: &ServerUrl) -> String {
+    let (host, port) = match &url.address {
+        ServerAddress::Unix(_) => return NAMELESS.to_owned(),
         ServerAddress::Tcp { host, port } => (host, *port),
     };
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    if port == 80 { host } else { format!("{host}:{port}") }
+    let usual = match url.scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
+    if port == usual { host } else { format!("{host}:{port}") }
 }

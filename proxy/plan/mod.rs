@@ -8,7 +8,9 @@ mod forwarding;
 mod headers;
 mod listeners;
 mod router;
+mod upstreams;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
@@ -18,12 +20,12 @@ pub use forwarding::Forwarding;
 pub use headers::{NoncedField, RequestRules, ResponsePolicy};
 pub use listeners::Listener;
 pub use router::{RouteMatch, Router};
+pub use upstreams::{Upstream, UpstreamServer};
 
 use crate::config::{
     AccessLog, BufferRequest, Buffering, CodedFiles, Compression, Folder, HttpVersions, Limits, LogLevel, PathPattern, Process, Span,
     Spanned, Timeouts, Tls, TraceParent, TrustedProxies,
 };
-use crate::http::proxy_protocol::Version;
 use crate::units::ServerAddress;
 
 /// A compiled configuration.
@@ -65,6 +67,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// The upstreams: named ones in the order of the file, then the inline ones.
     pub upstreams: Vec<Upstream>,
+    /// Who is asked for the names of upstreams; empty: who the system asks.
+    pub resolver: Vec<SocketAddr>,
     /// The child processes, with what tells that they are ready.
     pub processes: Vec<PlannedProcess>,
     /// Level of the diagnostics.
@@ -131,21 +135,6 @@ pub enum Action {
     },
     /// 404: the route of last resort.
     NotFound,
-}
-
-/// An upstream server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name, or its address for an inline one.
-    pub name: String,
-    /// Where it is.
-    pub address: ServerAddress,
-    /// Where that was written.
-    pub span: Span,
-    /// How long requests are held while it cannot be reached.
-    pub wait: Duration,
-    /// The PROXY header that connections to it begin with.
-    pub proxy_protocol: Option<Version>,
 }
 
 /// A child process.

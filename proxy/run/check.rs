@@ -30,9 +30,9 @@ pub fn check(loaded: Loaded, now: SystemTime) -> Result<LoadReport, Fatal> {
 }
 
 fn check_places(plan: &Plan, diagnostics: &mut Diagnostics) {
-    for upstream in &plan.upstreams {
-        if let ServerAddress::Unix(path) = &upstream.address {
-            check_parent(path, upstream.span, "socket", diagnostics);
+    for server in plan.upstreams.iter().flat_map(|upstream| &upstream.servers) {
+        if let ServerAddress::Unix(path) = &server.url.address {
+            check_parent(path, server.span, "socket", diagnostics);
         }
     }
     for listener in &plan.listeners {

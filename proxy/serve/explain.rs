@@ -24,6 +24,7 @@ use crate::assets::{Assets, Found};
 use crate::http::path;
 use crate::http::request::{Known, RequestHead};
 use crate::units::Scheme;
+use crate::upstream::ServerIndex;
 
 /// Who asks in an explanation.
 const CLIENT: ([u8; 4], u16) = ([127, 0, 0, 1], 50_000);
@@ -175,6 +176,7 @@ fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked:
         traceparent: live.plan().traceparent,
         strip: target.strip,
         forwarding: target.forwarding,
+        server: ServerIndex::default(),
         rules: &route.request_rules,
         length: body_length(asked.1),
         upgrade: super::handler::wants_upgrade(asked.1),
@@ -182,7 +184,7 @@ fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked:
     };
     let mut head = Vec::new();
     match request::encode(&mut head, asked.1, &context) {
-        Ok(()) => Outcome::Forwarded { upstream: target.server, request: text(&head).lines().map(str::to_owned).collect() },
+        Ok(()) => Outcome::Forwarded { upstream: target.group, request: text(&head).lines().map(str::to_owned).collect() },
         Err(refusal) => refused(live, route, refusal, None, asked),
     }
 }

@@ -16,7 +16,7 @@ use crate::http::{host, path};
 use crate::plan::{self, Forwarding, Plan, RequestRules, ResponsePolicy};
 use crate::tls::Acceptor;
 use crate::units::Scheme;
-use crate::upstream::Server;
+use crate::upstream::{self, Group};
 
 /// Larger files stay on disk: a folder of films must not become memory.
 const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -32,7 +32,7 @@ pub const OF_REFUSALS: [HeaderName; 4] = [header::CONTENT_TYPE, header::CACHE_CO
 pub struct Live {
     plan: Arc<Plan>,
     routes: Vec<Arc<LiveRoute>>,
-    servers: Arc<[Server]>,
+    groups: Arc<[Group]>,
     tls: Option<Acceptor>,
     https_port: Option<u16>,
     /// Index of the route that answers `/`.
@@ -62,7 +62,7 @@ pub(crate) struct LiveRoute {
 /// What a route does.
 pub(crate) enum LiveAction {
     Assets(Arc<Assets>),
-    Forward { server: usize, strip: String, forwarding: Forwarding, vault: Option<Arc<Vault>> },
+    Forward { group: usize, strip: String, forwarding: Forwarding, vault: Option<Arc<Vault>> },
     Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
     Respond { status: StatusCode, content: Fixed },
     NotFound,
@@ -107,20 +107,20 @@ impl Live {
             }
         }
         Waiting::check(&plan, &spool, &mut diagnostics);
-        let mut servers = Vec::with_capacity(plan.upstreams.len());
+        let resolver = upstream::Resolver::new(&plan.resolver);
+        let settings = upstream::Settings { tcp_keepalive: plan.timeouts.tcp_keepalive, resolver };
+        let mut groups = Vec::with_capacity(plan.upstreams.len());
         for upstream in &plan.upstreams {
-            match Server::new(upstream, plan.timeouts.tcp_keepalive) {
-                Ok(server) => servers.push(server),
-                Err(error) => {
-                    diagnostics.push(Diagnostic::new(upstream.span, error.message).help("use a shorter path, such as one below /run"))
-                }
+            match Group::new(upstream, &settings) {
+                Ok(group) => groups.push(group),
+                Err(diagnostic) => diagnostics.push(diagnostic),
             }
         }
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
         let site = plan.router.route(b"/").route;
-        Ok((Self { plan: Arc::new(plan), routes, servers: servers.into(), tls, https_port: None, site }, report))
+        Ok((Self { plan: Arc::new(plan), routes, groups: groups.into(), tls, https_port: None, site }, report))
     }
 
     /// The roots that are served.
@@ -215,7 +215,7 @@ impl Live {
         Self {
             plan: Arc::clone(&self.plan),
             routes,
-            servers: Arc::clone(&self.servers),
+            groups: Arc::clone(&self.groups),
             tls: self.tls.clone(),
             https_port: self.https_port,
             site: self.site,
@@ -270,9 +270,9 @@ impl Live {
         self.routes.get(self.site).map(Arc::as_ref)
     }
 
-    /// The server with this index.
-    pub(crate) fn server(&self, index: usize) -> Option<&Server> {
-        self.servers.get(index)
+    /// The group of servers with this index.
+    pub(crate) fn group(&self, index: usize) -> Option<&Group> {
+        self.groups.get(index)
     }
 
     /// `true` when clients can trust the certificate: not the development one.
@@ -308,8 +308,8 @@ impl LiveRoute {
     /// Where the route forwards to, if it does.
     pub(crate) fn target(&self) -> Option<Target<'_>> {
         match &self.action {
-            LiveAction::Forward { server, strip, forwarding, vault } => {
-                Some(Target { server: *server, strip, forwarding, vault: vault.as_ref() })
+            LiveAction::Forward { group, strip, forwarding, vault } => {
+                Some(Target { group: *group, strip, forwarding, vault: vault.as_ref() })
             }
             LiveAction::Assets(_) | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
         }
@@ -383,7 +383,7 @@ fn load_action(
                     return None;
                 }
             };
-            LiveAction::Forward { server: *upstream, strip: strip.clone(), forwarding: forwarding.clone(), vault }
+            LiveAction::Forward { group: *upstream, strip: strip.clone(), forwarding: forwarding.clone(), vault }
         }
         plan::Action::Redirect { to, status } => {
             let keeps_query = !to.as_bytes().contains(&b'?');

@@ -105,8 +105,8 @@ impl Worker {
         let Some(recorder) = &self.recorder else { return };
         let frame = self.frame();
         let upstream = tally.upstream.and_then(|report| {
-            let server = frame.server(report.server)?;
-            Some(UpstreamRecord { address: server.name(), duration: report.duration })
+            let group = frame.group(report.group)?;
+            Some(UpstreamRecord { address: group.name_of(report.server), duration: report.duration })
         });
         let version = match head.version() {
             _ if head.method_token().is_empty() => None,

@@ -62,7 +62,7 @@ pub enum ServerAddress {
     Tcp {
         /// The name or address, as written, in lower case.
         host: String,
-        /// The port; 80 for `http://` without one.
+        /// The port; without one 80 for `http://`, 443 for `https://`.
         port: u16,
     },
 }
@@ -70,12 +70,14 @@ pub enum ServerAddress {
 /// An upstream as it is written in `proxy = "…"` and `to = "…"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
+    /// Whether it is spoken to in TLS. (A Unix socket is not.)
+    pub scheme: Scheme,
     /// The address of the server.
     pub address: ServerAddress,
 }
 
 impl ServerUrl {
-    /// Reads `"unix:/path"`, `"http://host:port"`. Says of `https://` and `h2c://` that they are not built yet,
+    /// Reads `"unix:/path"`, `"http://host:port"`, `"https://host:port"`. Says of `h2c://` that it is not built yet,
     /// of a URL with a path that the path is forwarded as it comes, of a bare `host:port` that `http://` is missing.
     ///
     /// # Errors
@@ -121,8 +123,8 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
             ServerAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            ServerAddress::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "{}://[{host}]:{port}", self.scheme),
+            ServerAddress::Tcp { host, port } => write!(f, "{}://{host}:{port}", self.scheme),
         }
     }
 }

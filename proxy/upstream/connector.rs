@@ -1,22 +1,28 @@
 //! A worker's connections: new ones, idle ones, and held requests.
 
+use std::cell::OnceCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pingora_core::ErrorType;
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
-use super::server::Server;
+use super::name::{Answered, Known};
+use super::peer::ServerPeer;
+use super::server::{Server, Target};
 
 /// Idle connections that one worker keeps, over all servers.
 const IDLE_MAX: usize = 256;
 /// An idle connection is kept for less than the 5 s after which Node closes its end, so that the two do not race.
 const IDLE_FOR: Duration = Duration::from_secs(4);
+
+/// Addresses of one name that may use up the time for one connection.
+const ADDRESSES_TIMED_OUT_MAX: usize = 3;
 
 /// Why no connection to a server could be had; each with the words for the log.
 #[derive(Debug)]
@@ -25,13 +31,18 @@ pub enum ConnectError {
     Unreachable(String),
     /// Nobody answered there for as long as requests are held, or too many are held already.
     NotReady(String),
+    /// Somebody answers there, but TLS with them fails, or they are not who they should be.
+    Untrusted(String),
     /// The connect took longer than `timeouts.connect`.
     TimedOut(String),
 }
 
 /// Makes and keeps the connections of one worker.
 pub struct Connector {
+    /// For plain connections, and for those that are known by authorities of their own.
     transport: TransportConnector,
+    /// For those that are known by the roots of the system; made when it is first needed.
+    rooted: OnceCell<TransportConnector>,
     connect_timeout: Duration,
 }
 
@@ -40,70 +51,90 @@ pub struct Connection {
     stream: Stream,
     key: u64,
     reused: bool,
+    is_rooted: bool,
 }
 
 impl Connector {
     /// A connector without connections. A `connect_timeout` of zero is none.
     pub fn new(connect_timeout: Duration) -> Self {
-        let mut options = ConnectorOptions::new(IDLE_MAX);
-        // Pingora loads a store of authorities for each connector, and panics when it cannot. No upstream speaks TLS yet: an empty one.
-        options.ca_file = Some("/dev/null".to_owned());
-        Self { transport: TransportConnector::new(Some(options)), connect_timeout }
+        Self { transport: without_roots(), rooted: OnceCell::new(), connect_timeout }
+    }
+
+    fn transport(&self, is_rooted: bool) -> &TransportConnector {
+        if is_rooted { self.rooted.get_or_init(with_roots) } else { &self.transport }
     }
 
     /// An idle connection to this server that still looks alive.
     pub async fn reuse(&self, server: &Server) -> Option<Connection> {
-        for peer in server.known_peers()?.iter() {
-            if let Some(stream) = self.transport.reused_stream(peer).await {
-                return Some(Connection { stream, key: peer.reuse_hash(), reused: true });
+        match server.target() {
+            Target::Fixed(peer) => self.reuse_peer(peer).await,
+            Target::Named(name) => {
+                let known = name.known()?;
+                // The one whose turn it is, or none: whoever has an idle connection would else get all requests.
+                let candidate = known.in_turn(name.next_turn()).next()?;
+                self.reuse_peer(candidate.peer()).await
             }
         }
-        None
     }
 
-    /// A new connection. While nobody answers, the request is held for the server's `wait`.
-    ///
-    /// # Errors
-    /// [`ConnectError`], when there is none to be had in time.
-    pub async fn connect(&self, server: &Server) -> Result<Connection, ConnectError> {
-        let first = match self.attempt(server).await {
-            Err(ConnectError::Unreachable(cause)) if !server.wait().is_zero() => cause,
-            result => return result,
+    async fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
+        let is_rooted = peer.needs_roots();
+        let stream = self.transport(is_rooted).reused_stream(peer).await?;
+        Some(Connection { stream, key: peer.reuse_hash(), reused: true, is_rooted })
+    }
+
+    /// A new connection to this server.
+    pub(super) async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
+        let name = match server.target() {
+            Target::Fixed(peer) => return self.connect(server, peer, self.connect_timeout).await,
+            Target::Named(name) => name,
         };
-        let deadline = Instant::now() + server.wait();
-        let Some(place) = server.hold.enter() else {
-            return Err(ConnectError::NotReady(format!("{first}; too many requests are waiting for it")));
+        let unresolved = |cause: String| ConnectError::Unreachable(format!("{}: {cause}", server.name()));
+        // A lookup has a limit of its own, and whoever is not resolved may be soon.
+        let known = name.addresses().await.map_err(unresolved)?;
+        let failed = match self.attempt_known(server, &known, name.last_turn()).await {
+            Ok(connection) => return Ok(connection),
+            Err(failed) => failed,
         };
-        let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", server.wait()));
-        let Some(mut probe) = place.probe(deadline).await else {
-            return Err(not_ready(&first));
-        };
-        loop {
-            match self.attempt(server).await {
-                Err(ConnectError::Unreachable(cause)) => {
-                    if !probe.pause().await {
-                        return Err(not_ready(&cause));
-                    }
+        match self.within(self.connect_timeout, server, name.others_than(&known)).await.unwrap_or_default() {
+            Some(others) => self.attempt_known(server, &others, name.last_turn()).await,
+            None => Err(failed),
+        }
+    }
+
+    /// Tries the addresses of a name.
+    async fn attempt_known(&self, server: &Server, known: &Known, turn: usize) -> Result<Connection, ConnectError> {
+        // One that does not answer must not take the time of those behind it; one that refuses takes none.
+        let waits = known.len().clamp(1, ADDRESSES_TIMED_OUT_MAX);
+        let limit = self.connect_timeout / u32::try_from(waits).unwrap_or(u32::MAX);
+        let mut timed_out = 0;
+        let mut last = ConnectError::Unreachable(format!("{}: no address", server.name()));
+        for candidate in known.in_turn(turn) {
+            match self.connect(server, candidate.peer(), limit).await {
+                Ok(connection) => {
+                    candidate.note(Answered::Yes);
+                    return Ok(connection);
                 }
-                result => return result,
+                Err(error) => {
+                    timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
+                    last = error;
+                }
             }
-        }
-    }
-
-    async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
-        let unreachable = |error: &dyn std::fmt::Display| ConnectError::Unreachable(format!("{}: {error}", server.name()));
-        let peers = self.within(self.connect_timeout, server, server.peers()).await?.map_err(|error| unreachable(&error))?;
-        // A peer that does not answer must not take the time of those behind it.
-        let limit = self.connect_timeout / u32::try_from(peers.len()).unwrap_or(u32::MAX).max(1);
-        let mut last = unreachable(&"no address");
-        for peer in peers.iter() {
-            match self.within(limit, server, Box::pin(self.transport.new_stream(peer))).await {
-                Ok(Ok(stream)) => return Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
-                Ok(Err(error)) => last = unreachable(&describe(&error)),
-                Err(timed_out) => last = timed_out,
+            candidate.note(Answered::No);
+            if timed_out >= waits {
+                break;
             }
         }
         Err(last)
+    }
+
+    async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
+        let is_rooted = peer.needs_roots();
+        match self.within(limit, server, Box::pin(self.transport(is_rooted).new_stream(peer))).await? {
+            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false, is_rooted }),
+            Err(error) if is_tls(&error) => Err(ConnectError::Untrusted(format!("{}: {}", server.name(), describe(&error)))),
+            Err(error) => Err(ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error)))),
+        }
     }
 
     async fn within<T>(&self, limit: Duration, server: &Server, work: impl Future<Output = T>) -> Result<T, ConnectError> {
@@ -116,8 +147,25 @@ impl Connector {
 
     /// Keeps a connection for the next request. Only for one on which nothing is under way.
     pub fn release(&self, connection: Connection) {
-        self.transport.release_stream(connection.stream, connection.key, Some(IDLE_FOR));
+        self.transport(connection.is_rooted).release_stream(connection.stream, connection.key, Some(IDLE_FOR));
     }
+}
+
+fn without_roots() -> TransportConnector {
+    let mut options = ConnectorOptions::new(IDLE_MAX);
+    // Pingora loads a store of authorities for each connector, and panics when it cannot: an empty one.
+    options.ca_file = Some("/dev/null".to_owned());
+    TransportConnector::new(Some(options))
+}
+
+/// That the roots can be loaded was seen at start. Should that have changed since, nobody is trusted.
+fn with_roots() -> TransportConnector {
+    std::panic::catch_unwind(|| TransportConnector::new(Some(ConnectorOptions::new(IDLE_MAX)))).unwrap_or_else(|_| without_roots())
+}
+
+/// `true` when somebody answers, but not in TLS that we trust: waiting does not change that.
+fn is_tls(error: &pingora_core::Error) -> bool {
+    matches!(error.etype(), ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError)
 }
 
 /// The words of the operating system at the root of Pingora's error, which itself tells the whole peer with all its options.
@@ -135,7 +183,8 @@ fn describe(error: &pingora_core::Error) -> String {
         }
         cause = current.source();
     }
-    error.etype.as_str().to_owned()
+    // A failed handshake has its cause in words alone.
+    error.context.as_ref().map_or_else(|| error.etype.as_str().to_owned(), |context| context.as_str().to_owned())
 }
 
 impl Connection {

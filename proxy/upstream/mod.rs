@@ -1,12 +1,29 @@
 //! Connections to upstream servers: the one place that names Pingora.
 //!
-//! A [`Server`] is where requests go; it is part of `Live` and shared by all workers. A [`Connector`] belongs to one worker: it connects, keeps
-//! idle connections, and takes them back. What is spoken on a connection is `serve::forward`'s matter.
+//! A [`Group`] is where requests go; it is part of `Live` and shared by all workers. It picks one of its [`Server`]s for a request, by what each one's
+//! [`ServerState`] says. A [`Connector`] belongs to one worker: it connects, keeps idle connections, and takes them back. What is spoken on a connection
+//! is `serve::forward`'s matter.
 
+mod acquire;
+mod balancer;
 mod connector;
+mod group;
+#[cfg(test)]
+mod group_tests;
 mod hold;
+mod name;
 mod peer;
+mod queue;
+mod resolver;
+mod ring;
+mod rotation;
+mod secure;
 mod server;
+mod state;
+mod sticky;
 
 pub use connector::{ConnectError, Connection, Connector};
-pub use server::{Server, ServerError};
+pub use group::{AddressKey, Group, Key, Picked, ServerIndex, Wants};
+pub use resolver::Resolver;
+pub use server::{Server, Settings};
+pub use state::{Lasting, Readiness, ServerState};

@@ -4,21 +4,56 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::protocols::TcpKeepalive;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
 use pingora_core::upstreams::peer::{BasicPeer, Peer, PeerOptions};
+use pingora_core::utils::tls::CertKey;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::secure::Secure;
 
 /// Probes without an answer after which a host counts as dead.
 const KEEPALIVE_PROBES: usize = 4;
 
-/// A plain HTTP/1 server.
-#[derive(Debug, Clone)]
+/// An HTTP/1 server.
+#[derive(Clone)]
 pub(super) struct ServerPeer {
     basic: BasicPeer,
-    /// Of the address; connections are kept under it.
+    /// Of the address, and of what TLS goes by; connections are kept under it.
     key: u64,
+    /// Certificate and key that we show.
+    client: Option<Arc<CertKey>>,
+}
+
+/// Makes the peers of one server: their addresses differ, the rest does not.
+#[derive(Clone)]
+pub(super) struct PeerMaker {
+    /// The time after which TCP probes an idle connection (zero: never), so that a host that lost its power ends tunnels too.
+    pub(super) keepalive: Duration,
+    /// Where TLS is spoken, and the name that is asked for.
+    pub(super) secure: Option<(Secure, String)>,
+}
+
+impl PeerMaker {
+    /// A server at an address.
+    pub(super) fn tcp(&self, address: SocketAddr) -> ServerPeer {
+        let mut basic = BasicPeer::new(&address.to_string());
+        if !self.keepalive.is_zero() {
+            let keepalive = self.keepalive.max(Duration::from_secs(1));
+            basic.options.tcp_keepalive =
+                Some(TcpKeepalive { idle: keepalive, interval: keepalive, count: KEEPALIVE_PROBES, user_timeout: Duration::ZERO });
+        }
+        let Some((secure, name)) = &self.secure else { return ServerPeer::new(basic) };
+        basic.sni = secure.sni.clone().unwrap_or_else(|| name.clone());
+        basic.options.ca = secure.ca.clone();
+        basic.options.verify_cert = !secure.unverified;
+        basic.options.verify_hostname = !secure.unverified;
+        let key = xxh3_64(format!("{address} {} {}", basic.sni, secure.id).as_bytes());
+        ServerPeer { basic, key, client: secure.client.clone() }
+    }
 }
 
 impl ServerPeer {
@@ -27,19 +62,13 @@ impl ServerPeer {
         BasicPeer::new_uds(path).ok().map(Self::new)
     }
 
-    /// A server at an address. TCP probes an idle connection after `keepalive` (zero: never), so that a host that lost its power ends tunnels too.
-    pub(super) fn tcp(address: SocketAddr, keepalive: Duration) -> Self {
-        let mut basic = BasicPeer::new(&address.to_string());
-        if !keepalive.is_zero() {
-            let keepalive = keepalive.max(Duration::from_secs(1));
-            basic.options.tcp_keepalive =
-                Some(TcpKeepalive { idle: keepalive, interval: keepalive, count: KEEPALIVE_PROBES, user_timeout: Duration::ZERO });
-        }
-        Self::new(basic)
+    /// `true` when it is known by the roots of the system.
+    pub(super) fn needs_roots(&self) -> bool {
+        self.basic.tls() && self.basic.options.ca.is_none()
     }
 
     fn new(basic: BasicPeer) -> Self {
-        Self { key: basic.reuse_hash(), basic }
+        Self { key: basic.reuse_hash(), basic, client: None }
     }
 }
 
@@ -54,12 +83,17 @@ impl Peer for ServerPeer {
         self.basic.address()
     }
 
+    /// As the basic peer: whoever has a name to ask for speaks TLS.
     fn tls(&self) -> bool {
-        false
+        self.basic.tls()
     }
 
     fn sni(&self) -> &str {
-        ""
+        self.basic.sni()
+    }
+
+    fn get_client_cert_key(&self) -> Option<&Arc<CertKey>> {
+        self.client.as_ref()
     }
 
     fn reuse_hash(&self) -> u64 {

@@ -4,6 +4,7 @@ mod api;
 mod backed;
 mod cdp;
 mod client;
+pub mod dns;
 mod edge;
 pub mod http2;
 mod played;

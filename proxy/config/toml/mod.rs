@@ -6,6 +6,7 @@
 
 mod action;
 mod attempt;
+mod balance;
 mod coded_files;
 mod compression;
 mod csp;
@@ -24,12 +25,14 @@ mod pattern;
 mod process;
 mod proxy_options;
 mod reader;
+mod resolver;
 mod route;
 mod selection;
 mod server;
 mod syntax;
 mod tls;
 mod upstream;
+mod upstream_tls;
 
 #[cfg(test)]
 mod tests;

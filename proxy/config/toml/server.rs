@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::action::{REDIRECT_STATUSES, is_redirect};
 use super::item::Item;
 use super::reader::Table;
+use super::resolver;
 use crate::config::{HttpVersions, Server, Span, Spanned, TraceParent, TrustedProxies, defaults};
 use crate::units::{Listen, UnitError};
 
@@ -28,6 +29,7 @@ pub(super) fn read(mut table: Table<'_>, has_tls: bool) -> Server {
         traceparent: table.item("traceparent").and_then(|item| item.choice(TRACEPARENT, &[])).unwrap_or(defaults::TRACEPARENT),
         grace: table.item("grace").and_then(|item| item.duration()).unwrap_or(defaults::GRACE),
         trusted_proxies,
+        resolver: table.item("resolver").map(|item| resolver::read(&item)).unwrap_or_default(),
     };
     table.finish();
     server

@@ -2,14 +2,24 @@
 
 use ::toml::de::DeValue;
 
+use super::balance;
 use super::item::Item;
 use super::keys::{self, Keys};
-use super::reader::Table;
-use crate::config::{Diagnostic, Spanned, Upstream, defaults};
+use super::reader::{Reader, Table};
+use super::upstream_tls;
+use crate::config::{Diagnostic, Span, Spanned, Upstream, UpstreamServer, defaults};
 use crate::http::proxy_protocol::Version;
-use crate::units::ServerUrl;
+use crate::units::{Scheme, ServerUrl};
 
 const VERSIONS: &[(&str, Version)] = &[("v1", Version::V1), ("v2", Version::V2)];
+/// Servers of one upstream: beyond, a name with many addresses says the same.
+const SERVERS_MAX: usize = 128;
+/// As HAProxy's; the turns of a round are a table of this many entries for each server.
+const WEIGHT_MAX: u16 = 256;
+/// More than a server can have descriptors for.
+const MAX_CONNS_MAX: u32 = 1_000_000;
+/// Each who waits holds a connection and its buffers.
+const QUEUE_MAX: u32 = 100_000;
 
 /// Reads every `[upstream.NAME]`.
 pub(super) fn read(item: Option<Item<'_>>) -> Vec<Upstream> {
@@ -43,22 +53,99 @@ fn article(kind: &str) -> String {
 }
 
 fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
-    let to = table.required("to").and_then(|item| read_to(&item));
+    let to_item = table.required("to");
+    let to = to_item.as_ref().and_then(read_to);
     let wait = table.item("wait").and_then(|item| item.duration()).unwrap_or(defaults::WAIT);
-    let proxy_protocol = table.item("proxy_protocol").and_then(|item| item.choice(VERSIONS, &[]));
+    let balance_item = table.item("balance");
+    let balance = balance_item.as_ref().map_or(Some(defaults::BALANCE), balance::read);
+    let tls_item = table.item("tls");
+    let tls = tls_item.as_ref().map(upstream_tls::read).unwrap_or_default();
+    let queue_item = table.item("queue");
+    let queue = queue_item.as_ref().and_then(|item| within(item, QUEUE_MAX)).map_or(defaults::QUEUE, |queue| queue as usize);
+    let announced = table.item("proxy_protocol");
+    let proxy_protocol = announced.as_ref().and_then(|item| item.choice(VERSIONS, &[]));
     table.finish();
-    Some(Upstream { name, to: to?, wait, proxy_protocol })
+    let (to, to_item) = (to?, to_item?);
+    upstream_tls::check(tls_item.as_ref(), &to);
+    if let (Some(item), Some(server)) = (announced, to.iter().find(|server| server.url.value.scheme == Scheme::Https)) {
+        let mistake = item.mistake("this version does not send PROXY headers to servers with `https://` yet").label("not built yet");
+        item.reader.report(mistake.related(server.url.span, "this one").help("take it out, or write `http://`"));
+    }
+    let key_span = |item: Option<Item<'_>>| item.map(|item| item.key_span);
+    check_group(to_item.reader, &to, key_span(balance_item), key_span(queue_item));
+    let to_span = to_item.span;
+    Some(Upstream { name, to, to_span, balance: balance?, wait, tls, queue, proxy_protocol })
 }
 
-fn read_to(item: &Item<'_>) -> Option<Spanned<ServerUrl>> {
-    let servers = item.list();
-    if servers.is_empty() {
+fn read_to(item: &Item<'_>) -> Option<Vec<UpstreamServer>> {
+    let entries = item.list();
+    if entries.is_empty() {
         item.reader.report(item.mistake("`to` is empty").help(format!("write to = {}", item.example)));
     }
-    if let Some(second) = servers.get(1) {
+    if let Some(one_more) = entries.get(SERVERS_MAX) {
         item.reader.report(
-            second.mistake("this version does not have several servers in `to` yet").label("not built yet").help("leave one server"),
+            one_more
+                .mistake(format!("`to` has more than {SERVERS_MAX} servers"))
+                .help("take some out; a name with several addresses is one server"),
         );
     }
-    servers.iter().map(|server| server.parse(ServerUrl::parse)).collect::<Vec<_>>().into_iter().next()?
+    let servers: Vec<_> = entries.iter().map(read_server).collect::<Option<_>>()?;
+    (!servers.is_empty()).then_some(servers)
+}
+
+fn read_server(item: &Item<'_>) -> Option<UpstreamServer> {
+    if !item.value.is_table() {
+        let url = item.parse(ServerUrl::parse)?;
+        return Some(UpstreamServer { url, weight: defaults::WEIGHT, backup: false, max_conns: None });
+    }
+    let entries = item.entries()?;
+    let mut table = Table::new(item.reader, &keys::UPSTREAM_SERVER, "to", Some((entries, item.span)));
+    let url = table.required("url").and_then(|item| item.parse(ServerUrl::parse));
+    let weight = table.item("weight").and_then(|item| within(&item, u32::from(WEIGHT_MAX)));
+    let backup = table.item("backup").and_then(|item| item.boolean()).unwrap_or(false);
+    let max_conns = table.item("max_conns").and_then(|item| within(&item, MAX_CONNS_MAX));
+    table.finish();
+    let weight = weight.and_then(|weight| u16::try_from(weight).ok()).unwrap_or(defaults::WEIGHT);
+    Some(UpstreamServer { url: url?, weight, backup, max_conns })
+}
+
+/// A number from 1 to `max`.
+fn within(item: &Item<'_>, max: u32) -> Option<u32> {
+    let number = item.integer()?;
+    let fits = u32::try_from(number).ok().filter(|number| (1..=max).contains(number));
+    if fits.is_none() {
+        let help = match (item.name.as_str(), number) {
+            ("weight", 0) => "a server that is to get no requests is taken out of `to`, or is a `backup = true`".to_owned(),
+            ("max_conns", 0) => "without `max_conns` there is no limit".to_owned(),
+            ("queue", 0) => "with wait = \"0s\" nobody waits".to_owned(),
+            _ => format!("write {} = {}", item.name, item.example),
+        };
+        item.reader.report(item.mistake(format!("`{}` must be from 1 to {max}", item.name)).help(help));
+    }
+    fits
+}
+
+/// What can only be seen of all servers together, and of `balance` and `queue` beside them.
+fn check_group(reader: &Reader<'_>, to: &[UpstreamServer], balance: Option<Span>, queue: Option<Span>) {
+    for (index, server) in to.iter().enumerate() {
+        if let Some(first) = to.iter().take(index).find(|first| first.url.value == server.url.value) {
+            let mistake = Diagnostic::new(server.url.span, format!("{} stands in `to` twice", server.url.value))
+                .related(first.url.span, "first here");
+            reader.report(mistake.help("take one of them out; for more requests than the others get, write { url = \"…\", weight = 2 }"));
+        }
+    }
+    if let (Some(first), true) = (to.first(), to.iter().all(|server| server.backup)) {
+        reader.report(
+            Diagnostic::new(first.url.span, "every server in `to` is a backup")
+                .help("leave one without `backup`: backups are asked only while no other server can be"),
+        );
+    }
+    if let (Some(span), [_]) = (balance, to) {
+        let help = "add servers to `to`, or take `balance` out; the addresses of a name take turns by themselves";
+        reader.report(Diagnostic::new(span, "`balance` chooses between servers, and `to` has one").help(help));
+    }
+    if let (Some(span), None) = (queue, to.iter().find(|server| server.max_conns.is_some())) {
+        let help = "write to = [{ url = \"http://127.0.0.1:3000\", max_conns = 100 }], or take `queue` out";
+        reader.report(Diagnostic::new(span, "nobody waits in `queue`: no server has `max_conns`").help(help));
+    }
 }

@@ -1,9 +1,10 @@
 //! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, up in `send` and down from `receive` on;
 //! what is written to the upstream is made in `request`, what it answers is read in `response` and compressed in `compressed`. Bodies that are waited for
-//! first are `buffered` in a `spool`; upgraded connections live on in `tunnel`.
+//! first are `buffered` in a `spool`; upgraded connections live on in `tunnel`. Which server it is goes by what `choice` finds in the request.
 
 mod accel;
 mod buffered;
+mod choice;
 mod compressed;
 mod course;
 mod receive;
@@ -47,13 +48,13 @@ use crate::assets::Vault;
 use crate::http::proxy_protocol::{self, Version};
 use crate::http::request::Method;
 use crate::plan::Forwarding;
-use crate::upstream::{ConnectError, Connection, Server};
+use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
-    /// Index of the server.
-    pub(crate) server: usize,
+    /// Index of the group of servers.
+    pub(crate) group: usize,
     /// Prefix to take off the path; empty for none.
     pub(crate) strip: &'a str,
     /// What else is changed on the way.
@@ -65,8 +66,10 @@ pub(crate) struct Target<'a> {
 /// The upstream's part in a request, for the log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UpstreamReport {
-    /// Index of the server.
-    pub(crate) server: usize,
+    /// Index of the group of servers.
+    pub(crate) group: usize,
+    /// The server that was asked last, if one was.
+    pub(crate) server: Option<ServerIndex>,
     /// From the request to the end of the response, or to the failure.
     pub(crate) duration: Duration,
 }
@@ -80,10 +83,11 @@ pub(crate) async fn forward<B: RequestBody, R: Responder>(
 ) -> Handled {
     let started = Instant::now();
     let route = live.route(index);
-    let Some((target, server)) = route.target().and_then(|target| Some((target, live.server(target.server)?))) else {
+    let Some((target, group)) = route.target().and_then(|target| Some((target, live.group(target.group)?))) else {
         return refuse(exchange, route, Refusal::new(StatusCode::BAD_GATEWAY, "no such upstream"), live, worker).await;
     };
-    let mut handled = match attempt(exchange, route, (target, server), live, worker).await {
+    let mut server = None;
+    let mut handled = match attempt(exchange, route, (target, group, &mut server), live, worker).await {
         Ok(tunnel) => Handled { tunnel, ..Handled::default() },
         Err(Failed::Refused(refusal)) => refuse(exchange, route, refusal, live, worker).await,
         Err(Failed::ClientGone(cause)) => {
@@ -91,7 +95,7 @@ pub(crate) async fn forward<B: RequestBody, R: Responder>(
             Handled { cause: Some(cause.into()), ..Handled::default() }
         }
     };
-    handled.upstream = Some(UpstreamReport { server: target.server, duration: started.elapsed() });
+    handled.upstream = Some(UpstreamReport { group: target.group, server, duration: started.elapsed() });
     handled
 }
 
@@ -106,63 +110,111 @@ enum Failed {
 async fn attempt<B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
     route: &LiveRoute,
-    (target, server): (Target<'_>, &Server),
+    (target, group, last): (Target<'_>, &Group, &mut Option<ServerIndex>),
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
     let upgrade = exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
-    let asks_first = exchange.body.is_withheld();
     let mut head = worker.vectors.take();
-    let context = request::Context {
+    let mut context = request::Context {
         facts: Facts { request: exchange.head, client: exchange.client, id: exchange.id, nonces: &worker.nonces },
         traceparent: live.plan().traceparent,
         strip: target.strip,
         forwarding: target.forwarding,
+        server: ServerIndex::default(),
         rules: &route.request_rules,
         length: exchange.body.length(),
         upgrade,
-        asks_first,
+        asks_first: exchange.body.is_withheld(),
     };
-    request::encode(&mut head, exchange.head, &context).map_err(Failed::Refused)?;
-    let back = WayBack::new(target.strip, target.forwarding, context.facts);
-    let announces = live.plan().upstreams.get(target.server).and_then(|upstream| upstream.proxy_protocol);
-    if let Some(version) = announces {
-        announce(&mut head, version, exchange.client);
-    }
+    let announces = live.plan().upstreams.get(target.group).and_then(|upstream| upstream.proxy_protocol);
+    write_head(&mut head, &context, announces).map_err(Failed::Refused)?;
+    let key = choice::key(group.wants(), exchange.head, exchange.client);
+    let mut tried = Vec::new();
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
     let mut attempts = 0;
     let attempts_max = attempts_max(exchange.head.method());
     let result = loop {
-        let connection = match connect_for(exchange, server, worker, reuse).await {
-            Ok(connection) => connection,
+        let (picked, connection) = match connect_for(exchange, (group, &key, &mut tried), worker, reuse).await {
+            Ok(found) => found,
             Err(failed) => break Err(failed),
         };
         attempts += 1;
-        let relay = Relay { route, live, worker, request: &head, upgrade, asks_first, back, takes_files: target.vault.is_some() };
+        *last = Some(picked.index());
+        if target.forwarding.differs_by_server() && context.server != picked.index() {
+            context.server = picked.index();
+            if let Err(refusal) = write_head(&mut head, &context, announces) {
+                break Err(Failed::Refused(refusal));
+            }
+        }
+        let cookie = choice::cookie(group.new_cookie(&key, picked.index()), exchange.client);
+        let relay = Relay {
+            route,
+            live,
+            worker,
+            request: &head,
+            upgrade,
+            asks_first: context.asks_first,
+            back: WayBack::new(target.strip, target.forwarding, (context.facts, picked.index())),
+            takes_files: target.vault.is_some(),
+            cookie: cookie.as_deref(),
+        };
+        let was_reused = connection.is_reused();
         match relay.run(exchange, connection).await {
-            Ok(Relayed::Done(connection)) => {
-                if let Some(connection) = connection.filter(|_| announces.is_none()) {
-                    worker.connector.release(connection);
-                }
-                break Ok(None);
+            Ok(relayed) => {
+                picked.server().state().note_success();
+                break settle(relayed, picked, (exchange, route, target), announces, (live, worker)).await;
             }
-            Ok(Relayed::Upgraded(tunnel)) => break Ok(Some(tunnel)),
-            Ok(Relayed::File(named, connection)) => {
-                if let Some(connection) = connection.filter(|_| announces.is_none()) {
-                    worker.connector.release(connection);
+            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => {
+                // A kept connection that had just been closed says nothing of the server.
+                if !was_reused {
+                    picked.server().state().note_failure();
                 }
-                break match target.vault {
-                    Some(vault) => Box::pin(accel::answer(exchange, route, (named, vault), live, worker)).await.map(|()| None),
-                    None => Ok(None),
-                };
+                reuse = Reuse::Forbidden;
+                pass_by(&mut tried, picked.index(), group);
             }
-            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => reuse = Reuse::Forbidden,
-            Err(failure) => break Err(refuse_failure(failure, server, live)),
+            Err(failure) => break Err(refuse_failure(failure, picked.server(), live)),
         }
     };
     worker.vectors.give(head);
     result
+}
+
+/// Writes the head of the request, and before it what is told of the connection.
+fn write_head(head: &mut Vec<u8>, context: &request::Context<'_>, announces: Option<Version>) -> Result<(), Refusal> {
+    head.clear();
+    request::encode(head, context.facts.request, context)?;
+    if let Some(version) = announces {
+        announce(head, version, context.facts.client);
+    }
+    Ok(())
+}
+
+/// What follows from a response: the connection is kept, or lives on in a tunnel, or a file is sent in the place of the response.
+async fn settle<B: RequestBody, R: Responder>(
+    relayed: Relayed,
+    picked: Picked<'_>,
+    (exchange, route, target): (&mut Exchange<'_, B, R>, &LiveRoute, Target<'_>),
+    announces: Option<Version>,
+    (live, worker): (&Live, &Worker),
+) -> Result<Option<Tunnel>, Failed> {
+    let keep = |connection: Option<Connection>| {
+        if let Some(connection) = connection.filter(|_| announces.is_none()) {
+            worker.connector.release(connection);
+        }
+    };
+    match (relayed, target.vault) {
+        (Relayed::Upgraded(connection, first), _) => Ok(Some(Tunnel::new(connection, first, route.timeouts.stream, picked.lasting()))),
+        (Relayed::File(named, connection), Some(vault)) => {
+            keep(connection);
+            Box::pin(accel::answer(exchange, route, (named, vault), live, worker)).await.map(|()| None)
+        }
+        (Relayed::Done(connection) | Relayed::File(_, connection), _) => {
+            keep(connection);
+            Ok(None)
+        }
+    }
 }
 
 /// Puts a PROXY header before the head of a request, which is the first of its connection.
@@ -175,6 +227,14 @@ fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     proxy_protocol::write(&mut header, version, ends);
     header.append(head);
     *head = header;
+}
+
+/// The next try goes to another server; when all have been tried, to any.
+fn pass_by(tried: &mut Vec<ServerIndex>, server: ServerIndex, group: &Group) {
+    tried.push(server);
+    if tried.len() >= group.servers().len() {
+        tried.clear();
+    }
 }
 
 /// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it and a
@@ -195,15 +255,15 @@ enum Reuse {
 }
 
 /// A connection, unless the client leaves while it is waited for: what it asked for is not to be done when nobody waits any more.
-async fn connect_for<B: RequestBody, R: Responder>(
+async fn connect_for<'g, B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
-    server: &Server,
+    (group, key, tried): (&'g Group, &Key<'_>, &mut Vec<ServerIndex>),
     worker: &Worker,
     reuse: Reuse,
-) -> Result<Connection, Failed> {
+) -> Result<(Picked<'g>, Connection), Failed> {
     let Exchange { body, responder, .. } = exchange;
     let connecting = async {
-        let mut connecting = pin!(connect(server, worker, reuse));
+        let mut connecting = pin!(connect(group, key, tried, worker, reuse));
         if body.length() != BodyLength::Empty {
             return connecting.await.map_err(|error| Failed::Refused(refuse_connect(error)));
         }
@@ -231,19 +291,29 @@ async fn unless_gone<R: Responder, T, E>(
     .await
 }
 
-async fn connect(server: &Server, worker: &Worker, reuse: Reuse) -> Result<Connection, ConnectError> {
+async fn connect<'g>(
+    group: &'g Group,
+    key: &Key<'_>,
+    tried: &mut Vec<ServerIndex>,
+    worker: &Worker,
+    reuse: Reuse,
+) -> Result<(Picked<'g>, Connection), ConnectError> {
+    let mut picked = group.pick(key, tried);
     if reuse == Reuse::Allowed
-        && let Some(connection) = worker.connector.reuse(server).await
+        && let Some(found) = picked.take()
     {
-        return Ok(connection);
+        match worker.connector.reuse(found.server()).await {
+            Some(connection) => return Ok((found, connection)),
+            None => picked = Some(found),
+        }
     }
     // Boxed: new connections are rare beside kept ones, and connecting has a large state.
-    Box::pin(worker.connector.connect(server)).await
+    Box::pin(worker.connector.acquire(group, key, picked, tried)).await
 }
 
 fn refuse_connect(error: ConnectError) -> Refusal {
     match error {
-        ConnectError::Unreachable(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
+        ConnectError::Unreachable(cause) | ConnectError::Untrusted(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
         ConnectError::NotReady(cause) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause),
         ConnectError::TimedOut(cause) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, cause),
     }

@@ -12,7 +12,6 @@ use super::compressed::relay_compressed;
 use super::course::{Course, GoAhead, Progress};
 use super::response::UpstreamHead;
 use super::send::SendError;
-use super::tunnel::Tunnel;
 use super::unless_gone;
 use super::way_back::WayBack;
 use crate::http::request::Method;
@@ -47,6 +46,8 @@ pub(super) struct Relay<'a> {
     pub(super) back: Option<WayBack<'a>>,
     /// A response may name a file in its place.
     pub(super) takes_files: bool,
+    /// The value of a `Set-Cookie` that the client gets beside the upstream's own.
+    pub(super) cookie: Option<&'a [u8]>,
 }
 
 /// What became of it.
@@ -55,8 +56,8 @@ pub(super) enum Relayed {
     Done(Option<Connection>),
     /// The response names a file, which is to be sent in its place; the connection, if it can be used again.
     File(Box<UpstreamHead>, Option<Connection>),
-    /// The upstream switched protocols and the client knows.
-    Upgraded(Tunnel),
+    /// The upstream switched protocols and the client knows; with the bytes that came behind the 101.
+    Upgraded(Connection, Vec<u8>),
 }
 
 /// Why there is no whole response. When it had begun, the client has part of it.
@@ -96,10 +97,7 @@ impl Relay<'_> {
                 let reusable = is_whole && head.keep_alive && course.is_in_step() && inbound.is_empty();
                 Ok(Relayed::File(head, reusable.then(|| stream.into_inner())))
             }
-            Ok(Response::Switched) => {
-                let tunnel = Tunnel::new(stream.into_inner(), inbound.filled().to_vec(), self.route.timeouts.stream);
-                Ok(Relayed::Upgraded(tunnel))
-            }
+            Ok(Response::Switched) => Ok(Relayed::Upgraded(stream.into_inner(), inbound.filled().to_vec())),
             Err(failure) => Err(failure),
         };
         inbound.clear();
@@ -140,6 +138,9 @@ impl Relay<'_> {
             let mut response = response_head(head, is_head);
             // Nobody knows whether the rest of a long upload will ever come: the client is told not to go on behind it.
             response.close = is_long && course.is_early.get();
+            if let Some(cookie) = self.cookie {
+                response.push("set-cookie", cookie);
+            }
             let choice = compress::choose(&mut response, untouchable, request, &self.live.plan().compression);
             finish(&mut response, &self.route.policy, &context);
             if is_switch {

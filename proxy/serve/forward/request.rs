@@ -13,6 +13,7 @@ use crate::plan::{Forwarding, RequestRules};
 use crate::serve::exchange::{BodyLength, push_line, split_lines};
 use crate::serve::refusal::Refusal;
 use crate::serve::template::{Facts, push_filled};
+use crate::upstream::ServerIndex;
 
 /// What the head depends on beside the client's.
 pub(crate) struct Context<'a> {
@@ -21,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) traceparent: TraceParent,
     pub(crate) strip: &'a str,
     pub(crate) forwarding: &'a Forwarding,
+    /// Which server it is for.
+    pub(crate) server: ServerIndex,
     pub(crate) rules: &'a RequestRules,
     pub(crate) length: BodyLength,
     /// The client wants another protocol, and may have it.
@@ -47,7 +50,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
     push_filled(&mut filled, &context.rules.templates, context.facts);
     // A template that comes out empty is no Host.
     if !context.rules.set.iter().any(|(name, _)| name == header::HOST) && !split_lines(&filled).any(|(name, _)| name == b"host") {
-        push_line(out, b"host", context.forwarding.host.as_ref().map_or(host, |host| host.as_bytes()));
+        push_line(out, b"host", context.forwarding.host(context.server.get()).map_or(host, |host| host.as_bytes()));
     }
     let connection = head.joined(Known::Connection);
     for field in head.fields() {
@@ -182,7 +185,8 @@ mod tests {
     ) -> Result<String, u16> {
         let facts = Facts { request: head, client, id: &RequestId::default(), nonces: &Nonces::default() };
         let forwarding = &Forwarding::default();
-        let context = Context { facts, traceparent: TraceParent::Pass, strip, forwarding, rules, length, upgrade, asks_first: false };
+        let (traceparent, server) = (TraceParent::Pass, ServerIndex::default());
+        let context = Context { facts, traceparent, strip, forwarding, server, rules, length, upgrade, asks_first: false };
         let mut out = Vec::new();
         encode(&mut out, head, &context).map_err(|refusal| refusal.status.as_u16())?;
         Ok(String::from_utf8_lossy(&out).into_owned())

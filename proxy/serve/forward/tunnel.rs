@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::serve::deadline::Deadline;
 use crate::serve::worker::Worker;
-use crate::upstream::Connection;
+use crate::upstream::{Connection, Lasting};
 
 /// Once one side has ended, the other may be silent for this long.
 const HALF_CLOSED_IDLE: Duration = Duration::from_secs(60);
@@ -26,11 +26,13 @@ pub(crate) struct Tunnel {
     first: Vec<u8>,
     /// How long nothing may move; zero: for ever.
     idle: Duration,
+    /// Counts it with its server.
+    counted: Lasting,
 }
 
 impl Tunnel {
-    pub(super) fn new(upstream: Connection, first: Vec<u8>, idle: Duration) -> Self {
-        Self { upstream, first, idle }
+    pub(super) fn new(upstream: Connection, first: Vec<u8>, idle: Duration, counted: Lasting) -> Self {
+        Self { upstream, first, idle, counted }
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Moved {
 
 /// Moves bytes until both sides have ended, one fails, or nothing moved for as long as the route allows. `first` came from the client behind its request.
 pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut client: S, first: Vec<u8>, tunnel: Tunnel, worker: Rc<Worker>) -> Moved {
-    let Tunnel { mut upstream, first: from_upstream, idle } = tunnel;
+    let Tunnel { mut upstream, first: from_upstream, idle, counted: _counted } = tunnel;
     let mut up = Direction::new(first);
     let mut down = Direction::new(from_upstream);
     let mut deadline = Deadline::default();

@@ -11,6 +11,7 @@ use crate::http::{host, path};
 use crate::plan::Forwarding;
 use crate::serve::exchange::{push_line, split_lines};
 use crate::serve::template::Facts;
+use crate::upstream::ServerIndex;
 
 /// The translation of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -28,15 +29,16 @@ pub(super) struct WayBack<'a> {
 
 impl<'a> WayBack<'a> {
     /// `None` when the upstream sees the same URLs as the client.
-    pub(super) fn new(strip: &'a str, forwarding: &'a Forwarding, facts: Facts<'a>) -> Option<Self> {
-        if strip.is_empty() && forwarding.host.is_none() {
+    pub(super) fn new(strip: &'a str, forwarding: &'a Forwarding, (facts, server): (Facts<'a>, ServerIndex)) -> Option<Self> {
+        let told_host = forwarding.host(server.get()).map(|host| host.as_bytes());
+        if strip.is_empty() && told_host.is_none() {
             return None;
         }
         let client_host = facts.client.host.as_deref().or_else(|| facts.request.authority())?;
         Some(Self {
             strip: strip.as_bytes(),
-            told_host: forwarding.host.as_ref().map(|host| host.as_bytes()),
-            own_host: forwarding.own_host.as_bytes(),
+            told_host,
+            own_host: forwarding.own_host(server.get()),
             client_host,
             client_scheme: facts.client.scheme_name(),
         })

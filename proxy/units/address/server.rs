@@ -4,11 +4,13 @@
 
 use std::net::Ipv6Addr;
 
-use super::{ServerAddress, ServerUrl, parse_port, parse_socket_path};
+use super::{Scheme, ServerAddress, ServerUrl, parse_port, parse_socket_path};
 use crate::units::UnitError;
 
 /// The port of `http://` (RFC 9110 §4.2.1).
 const HTTP_PORT: u16 = 80;
+/// The port of `https://` (RFC 9110 §4.2.2).
+const HTTPS_PORT: u16 = 443;
 
 /// The longest DNS name in text form (RFC 1035 §2.3.4).
 const HOST_BYTES_MAX: usize = 253;
@@ -16,14 +18,15 @@ const HOST_BYTES_MAX: usize = 253;
 /// Reads `"unix:/path"`, `"http://host:port"`.
 pub(super) fn parse(text: &str) -> Result<ServerUrl, UnitError> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return Ok(ServerUrl { address: ServerAddress::Unix(parse_socket_path(path)?) });
+        return Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Unix(parse_socket_path(path)?) });
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err(without_scheme(text));
     };
-    match scheme {
-        "http" => {}
-        "https" | "h2c" | "grpc" | "grpcs" | "h2" => {
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        "h2c" | "grpc" | "grpcs" | "h2" => {
             return Err(UnitError {
                 message: format!("this version cannot connect to an upstream by `{scheme}://` yet"),
                 help: format!("if the server also speaks plain HTTP/1.1, write \"http://{}\"", rest.split('/').next().unwrap_or_default()),
@@ -33,19 +36,19 @@ pub(super) fn parse(text: &str) -> Result<ServerUrl, UnitError> {
             return error(text, format!("WebSockets need no scheme of their own: write \"http://{rest}\""));
         }
         other => return error(text, format!("`{other}://` is no scheme of an upstream: write \"http://{rest}\"")),
-    }
+    };
     if let Some(path) = rest.strip_prefix("unix:") {
         return error(text, format!("a Unix socket stands without `http://`: write \"unix:{}\"", path.trim_end_matches(':')));
     }
-    parse_authority(text, rest)
+    parse_authority(text, rest, scheme)
 }
 
 /// Reads `host`, `host:port`, `[v6]`, `[v6]:port`; `text` is the whole URL, for the message.
-fn parse_authority(text: &str, rest: &str) -> Result<ServerUrl, UnitError> {
+fn parse_authority(text: &str, rest: &str, scheme: Scheme) -> Result<ServerUrl, UnitError> {
     if let Some(end) = rest.find(['/', '?', '#']) {
         return Err(UnitError {
             message: format!("\"{text}\" has a path, which would be ignored"),
-            help: format!("write \"http://{}\": the path is forwarded as it comes; `strip` takes a prefix off", &rest[..end]),
+            help: format!("write \"{scheme}://{}\": the path is forwarded as it comes; `strip` takes a prefix off", &rest[..end]),
         });
     }
     if let Some((_, host)) = rest.rsplit_once('@') {
@@ -65,14 +68,17 @@ fn parse_authority(text: &str, rest: &str) -> Result<ServerUrl, UnitError> {
         }
     };
     let port = match port.strip_prefix(':') {
-        None if port.is_empty() => HTTP_PORT,
+        None if port.is_empty() => match scheme {
+            Scheme::Http => HTTP_PORT,
+            Scheme::Https => HTTPS_PORT,
+        },
         Some(port) => match parse_port(port) {
             Some(port) if port > 0 => port,
             _ => return error(text, "a port is a number from 1 to 65535: write \"http://127.0.0.1:3000\"".into()),
         },
         None => return error(text, "after `]` stands a port: write \"http://[::1]:3000\"".into()),
     };
-    Ok(ServerUrl { address: ServerAddress::Tcp { host, port } })
+    Ok(ServerUrl { scheme, address: ServerAddress::Tcp { host, port } })
 }
 
 /// Why `host` is no name or IPv4 address. Underscores are allowed: container networks have names with them.
@@ -98,7 +104,7 @@ fn without_scheme(text: &str) -> UnitError {
         format!("write \"http://127.0.0.1{text}\"")
     } else if parse_port(text).is_some() && !text.is_empty() {
         format!("write \"http://127.0.0.1:{text}\"")
-    } else if let Ok(url) = parse_authority(text, text)
+    } else if let Ok(url) = parse_authority(text, text, Scheme::Http)
         && !text.is_empty()
     {
         format!("`http://` is missing: write \"{url}\"")
@@ -119,7 +125,7 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Result<ServerUrl, UnitError> {
-        Ok(ServerUrl { address: ServerAddress::Tcp { host: host.into(), port } })
+        Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Tcp { host: host.into(), port } })
     }
 
     #[test]
@@ -129,7 +135,7 @@ mod tests {
         assert_eq!(parse("http://127.0.0.1:9"), tcp("127.0.0.1", 9));
         assert_eq!(parse("http://[::1]:9"), tcp("::1", 9));
         assert_eq!(parse("http://[::1]"), tcp("::1", 80));
-        assert_eq!(parse("unix:/run/a.sock"), Ok(ServerUrl { address: ServerAddress::Unix("/run/a.sock".into()) }));
+        assert_eq!(parse("unix:/run/a.sock"), Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Unix("/run/a.sock".into()) }));
     }
 
     #[test]
@@ -155,8 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn tls_and_http2_upstreams_are_said_to_be_missing_from_this_version() {
-        for text in ["https://api:443", "h2c://api:50051"] {
+    fn a_tls_upstream_has_the_port_of_tls() {
+        let url = |port| Ok(ServerUrl { scheme: Scheme::Https, address: ServerAddress::Tcp { host: "api".into(), port } });
+        assert_eq!(parse("https://api"), url(443));
+        assert_eq!(parse("https://api:8443"), url(8443));
+        assert!(parse("https://api/v1").unwrap_err().help.contains("\"https://api\""));
+    }
+
+    #[test]
+    fn http2_upstreams_are_said_to_be_missing_from_this_version() {
+        for text in ["h2://api:443", "h2c://api:50051"] {
             assert!(parse(text).unwrap_err().message.contains("yet"), "{text}");
         }
     }

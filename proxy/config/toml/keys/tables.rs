@@ -52,6 +52,7 @@ pub(in super::super) const SERVER: Keys = Keys {
         key("proxy_protocol", "true"),
         key("traceparent", "\"pass\""),
         key("grace", "\"8s\""),
+        key("resolver", "[\"10.0.0.2:53\"]"),
         later("public_port", "redirects name the port that is listened on"),
         later("canonical", "every name in `names` is served as it is"),
         later("workers", "there is one worker for each core"),
@@ -66,6 +67,8 @@ pub(in super::super) const SERVER: Keys = Keys {
         ("host", "names"),
         ("hosts", "names"),
         ("address", "listen"),
+        ("dns", "resolver"),
+        ("nameserver", "resolver"),
     ],
 };
 
@@ -187,13 +190,47 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
         key("to", "\"http://127.0.0.1:3000\""),
         key("wait", "\"10s\""),
         key("proxy_protocol", "\"v2\""),
-        later("balance", "an upstream is one server"),
+        key("balance", "\"least_conn\""),
+        key("queue", "100"),
+        key("tls", "{ ca = \"/run/secrets/ca.pem\" }"),
         later("keepalive", ""),
         later("retry", ""),
         later("breaker", "requests wait for `wait`, then get 503"),
         later("health", "an upstream counts as ready when it accepts a connection"),
     ],
-    near: &[("server", "to"), ("servers", "to"), ("url", "to"), ("address", "to"), ("timeout", "wait")],
+    near: &[
+        ("server", "to"),
+        ("servers", "to"),
+        ("url", "to"),
+        ("address", "to"),
+        ("timeout", "wait"),
+        ("policy", "balance"),
+        ("lb_policy", "balance"),
+    ],
+};
+
+pub(in super::super) const UPSTREAM_SERVER: Keys = Keys {
+    title: "to = { … }",
+    keys: &[key("url", "\"http://127.0.0.1:3000\""), key("weight", "3"), key("backup", "true"), key("max_conns", "100")],
+    near: &[("server", "url"), ("to", "url"), ("address", "url"), ("max_connections", "max_conns")],
+};
+
+pub(in super::super) const UPSTREAM_TLS: Keys = Keys {
+    title: "tls = { … } of [upstream.NAME]",
+    keys: &[
+        key("ca", "\"/run/secrets/ca.pem\""),
+        key("cert", "\"/run/secrets/client.crt\""),
+        key("key", "\"/run/secrets/client.key\""),
+        key("sni", "\"api.internal\""),
+        key("verify", "true"),
+    ],
+    near: &[("server_name", "sni"), ("root", "ca"), ("cafile", "ca"), ("certificate", "cert")],
+};
+
+pub(in super::super) const BALANCE: Keys = Keys {
+    title: "balance = { … }",
+    keys: &[key("header", "\"X-Tenant\""), key("cookie", "\"srv\""), key("secret", "\"${STICKY_SECRET}\"")],
+    near: &[("hash", "header"), ("sticky", "cookie"), ("name", "cookie")],
 };
 
 pub(in super::super) const PROCESS: Keys = Keys {
@@ -374,6 +411,7 @@ pub(in super::super) const TABLES: &[&Keys] = &[
     &HEADERS,
     &CSP,
     &UPSTREAM,
+    &UPSTREAM_SERVER,
     &PROCESS,
     &ROUTE,
     &ENV,

@@ -1,0 +1,102 @@
+//! A connection for a request: which server of a group, and what is done while none can be had.
+//!
+//! Nobody answers: requests are held, and one at a time looks whether that has changed (`hold`). All have as many requests as they may: requests queue
+//! until one has ended (`queue`). Both for `wait` at most, and both end in a 503 that says when to come again.
+
+use tokio::time::Instant;
+
+use super::connector::{ConnectError, Connection, Connector};
+use super::group::{Group, Key, Picked, ServerIndex};
+use super::hold::{Place, Probe};
+
+/// Servers that may use up the time for connecting, one after the other, before a request is given up: those behind them would find nobody who waits.
+const TIMED_OUT_MAX: usize = 2;
+
+/// Why a group was gone through in vain.
+enum Vain {
+    /// The last cause.
+    Failed(ConnectError),
+    /// There are servers to be asked, but they have as many requests as they may.
+    Full,
+}
+
+impl Connector {
+    /// A new connection to a server of a group. `first` is the one that was picked already; those in `tried` are not asked, and those that are asked in
+    /// vain are added to them.
+    ///
+    /// # Errors
+    /// [`ConnectError`], when there is none to be had in time.
+    pub async fn acquire<'g>(
+        &self,
+        group: &'g Group,
+        key: &Key<'_>,
+        first: Option<Picked<'g>>,
+        tried: &mut Vec<ServerIndex>,
+    ) -> Result<(Picked<'g>, Connection), ConnectError> {
+        let deadline = Instant::now() + group.wait();
+        let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", group.wait()));
+        let mut picked = first;
+        let mut holding: Option<(Place<'_>, Probe<'_>)> = None;
+        loop {
+            let cause = match self.pass(group, key, picked, tried).await {
+                Ok(found) => return Ok(found),
+                Err(Vain::Full) => {
+                    // Others may look for a server meanwhile.
+                    holding = None;
+                    picked = Some(group.wait_for_room(key, tried, deadline).await?);
+                    continue;
+                }
+                Err(Vain::Failed(ConnectError::Unreachable(cause))) if !group.wait().is_zero() => cause,
+                Err(Vain::Failed(error)) => return Err(error),
+            };
+            match &mut holding {
+                None => {
+                    let Some(place) = group.hold.enter() else {
+                        return Err(ConnectError::NotReady(format!("{cause}; too many requests are waiting for it")));
+                    };
+                    let Some(probe) = place.probe(deadline).await else { return Err(not_ready(&cause)) };
+                    holding = Some((place, probe));
+                }
+                Some((_, probe)) => {
+                    if !probe.pause().await {
+                        return Err(not_ready(&cause));
+                    }
+                }
+            }
+            tried.clear();
+            picked = group.pick(key, tried);
+        }
+    }
+
+    /// Asks one server after the other, each once.
+    async fn pass<'g>(
+        &self,
+        group: &'g Group,
+        key: &Key<'_>,
+        mut picked: Option<Picked<'g>>,
+        tried: &mut Vec<ServerIndex>,
+    ) -> Result<(Picked<'g>, Connection), Vain> {
+        let mut last = None;
+        let mut timed_out = 0;
+        while let Some(found) = picked {
+            let error = match self.attempt(found.server()).await {
+                Ok(connection) => return Ok((found, connection)),
+                Err(error) => error,
+            };
+            found.server().state().note_failure();
+            tried.push(found.index());
+            timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
+            last = Some(error);
+            drop(found);
+            if timed_out >= TIMED_OUT_MAX {
+                break;
+            }
+            picked = group.pick(key, tried);
+        }
+        match last {
+            Some(error) => Err(Vain::Failed(error)),
+            None if group.is_full(tried) => Err(Vain::Full),
+            None => Err(Vain::Failed(ConnectError::Unreachable(format!("{}: no server is ready", group.name())))),
+        }
+    }
+}

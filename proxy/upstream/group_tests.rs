@@ -1,0 +1,175 @@
+//! What a group picks.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::group::{AddressKey, Group, Key, Picked, ServerIndex};
+use super::resolver::Resolver;
+use super::server::Settings;
+use super::state::Readiness;
+use crate::config::{Balance, Span, UpstreamTls};
+use crate::plan::{Upstream, UpstreamServer};
+use crate::units::ServerUrl;
+
+fn server(index: usize) -> UpstreamServer {
+    let url = ServerUrl::parse(&format!("http://127.0.0.1:{}", 3000 + index)).expect("a URL");
+    UpstreamServer { url, span: Span::default(), weight: 1, backup: false, max_conns: None }
+}
+
+fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
+    let upstream = Upstream {
+        name: "api".to_owned(),
+        servers,
+        balance,
+        span: Span::default(),
+        wait: Duration::from_secs(60),
+        tls: UpstreamTls::default(),
+        proxy_protocol: None,
+        queue: 2,
+    };
+    Group::new(&upstream, &Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }).expect("a group")
+}
+
+fn group(count: usize, balance: Balance) -> Group {
+    group_of((0..count).map(server).collect(), balance)
+}
+
+fn picks(group: &Group, key: &Key<'_>, count: usize) -> HashMap<usize, usize> {
+    let mut of_each = HashMap::new();
+    for _ in 0..count {
+        *of_each.entry(group.pick(key, &[]).expect("a server").index().get()).or_default() += 1;
+    }
+    of_each
+}
+
+fn set(group: &Group, index: usize, readiness: Readiness) {
+    group.servers()[index].state().set_ready(readiness);
+}
+
+#[test]
+fn turns_follow_the_weights() {
+    let mut servers = vec![server(0), server(1)];
+    servers[1].weight = 3;
+    assert_eq!(picks(&group_of(servers, Balance::RoundRobin), &Key::None, 400), HashMap::from([(0, 100), (1, 300)]));
+}
+
+#[test]
+fn what_was_tried_or_is_not_usable_is_not_picked() {
+    for balance in [Balance::RoundRobin, Balance::LeastConn, Balance::Random, Balance::IpHash] {
+        let group = group(3, balance);
+        set(&group, 0, Readiness::NotReady);
+        for _ in 0..20 {
+            let first = group.pick(&Key::None, &[]).expect("a server").index();
+            assert_ne!(first.get(), 0);
+            let second = group.pick(&Key::None, &[first]).expect("another").index();
+            assert!(second.get() != 0 && second != first);
+            assert!(group.pick(&Key::None, &[first, second]).is_none());
+        }
+    }
+}
+
+#[test]
+fn the_fewest_requests_for_the_weight_get_the_next() {
+    let mut servers = vec![server(0), server(1)];
+    servers[1].weight = 2;
+    let group = group_of(servers, Balance::LeastConn);
+    let held: Vec<Picked<'_>> = (0..30).map(|_| group.pick(&Key::None, &[]).expect("a server")).collect();
+    let active = |index: usize| group.servers()[index].state().active();
+    assert_eq!((active(0), active(1)), (10, 20));
+    drop(held);
+    assert_eq!((active(0), active(1)), (0, 0));
+}
+
+#[test]
+fn of_two_that_are_drawn_the_busier_does_not_get_it() {
+    let group = group(2, Balance::Random);
+    let held: Vec<Picked<'_>> = (0..40).map(|_| group.pick(&Key::None, &[]).expect("a server")).collect();
+    let active = |index: usize| group.servers()[index].state().active();
+    assert_eq!((active(0), active(1)), (20, 20), "with two servers both are drawn");
+    drop(held);
+}
+
+#[test]
+fn an_address_or_a_value_keeps_its_server_and_nothing_is_spread() {
+    let address = |text: &str| Key::Address(AddressKey::new(text.parse().expect("an address")));
+    let by_address = group(4, Balance::IpHash);
+    for host in 0..50 {
+        assert_eq!(picks(&by_address, &address(&format!("192.0.2.{host}")), 5).len(), 1);
+    }
+    let of = |text| by_address.pick(&address(text), &[]).expect("a server").index();
+    assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"), "one network, one client");
+    assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+    let by_header = group(4, Balance::Header(http::HeaderName::from_static("x-tenant")));
+    assert_eq!(picks(&by_header, &Key::Value(b"acme"), 5).len(), 1);
+    assert_eq!(picks(&by_header, &Key::None, 8).len(), 4);
+}
+
+#[test]
+fn a_client_stays_with_the_server_of_its_cookie_until_that_is_down() {
+    let group = group(3, Balance::Cookie { name: "srv".to_owned(), secret: None });
+    let first = group.pick(&Key::None, &[]).expect("a server").index();
+    let (name, token) = group.new_cookie(&Key::None, first).expect("a cookie");
+    assert_eq!(name, "srv");
+    let key = Key::Value(token.as_bytes());
+    assert_eq!(picks(&group, &key, 9), HashMap::from([(first.get(), 9)]));
+    assert!(group.new_cookie(&key, first).is_none(), "it has it");
+    set(&group, first.get(), Readiness::NotReady);
+    let other = group.pick(&key, &[]).expect("a server").index();
+    assert!(other != first && group.new_cookie(&key, other).is_some(), "and goes on with another");
+    assert!(group.new_cookie(&Key::Value(b"forged"), other).is_some());
+}
+
+#[test]
+fn backups_are_asked_only_while_no_other_is_usable() {
+    let mut servers = vec![server(0), server(1), server(2)];
+    servers[2].backup = true;
+    servers[0].max_conns = Some(1);
+    servers[1].max_conns = Some(1);
+    let group = group_of(servers, Balance::RoundRobin);
+    let busy = (group.pick(&Key::None, &[]).expect("a server"), group.pick(&Key::None, &[]).expect("a server"));
+    assert!(group.pick(&Key::None, &[]).is_none(), "busy is not down");
+    assert!(group.is_full(&[]));
+    drop(busy);
+    let both = [ServerIndex::new(0), ServerIndex::new(1)];
+    assert_eq!(group.pick(&Key::None, &both).expect("the backup").index().get(), 2);
+    set(&group, 0, Readiness::NotReady);
+    assert_eq!(picks(&group, &Key::None, 4), HashMap::from([(1, 4)]));
+    set(&group, 1, Readiness::NotReady);
+    assert_eq!(picks(&group, &Key::None, 4), HashMap::from([(2, 4)]));
+}
+
+fn limited() -> Group {
+    let mut alone = server(0);
+    alone.max_conns = Some(1);
+    group_of(vec![alone], Balance::RoundRobin)
+}
+
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(20)
+}
+
+#[tokio::test]
+async fn who_waits_for_a_busy_server_gets_it_before_who_comes_later() {
+    let group = limited();
+    let first = group.pick(&Key::None, &[]).expect("a server");
+    let waiting = group.wait_for_room(&Key::None, &[], soon());
+    let later = async {
+        tokio::task::yield_now().await;
+        drop(first);
+        assert!(group.pick(&Key::None, &[]).is_none(), "somebody waits");
+    };
+    let (picked, ()) = tokio::join!(waiting, later);
+    drop(picked.expect("a server"));
+    assert!(group.pick(&Key::None, &[]).is_some());
+}
+
+#[tokio::test]
+async fn a_full_queue_and_a_long_wait_end_in_a_refusal() {
+    let group = limited();
+    let _busy = group.pick(&Key::None, &[]).expect("a server");
+    let wait = || group.wait_for_room(&Key::None, &[], tokio::time::Instant::now() + Duration::from_millis(20));
+    let (first, second, third) = tokio::join!(wait(), wait(), wait());
+    let cause = |result: Result<Picked<'_>, _>| format!("{:?}", result.err().expect("refused"));
+    assert!(cause(first).contains("waited") && cause(second).contains("waited"));
+    assert!(cause(third).contains("too many"), "the queue has two places");
+}
