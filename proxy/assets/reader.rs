@@ -45,7 +45,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(storage: Storage, memory_file_bytes_max: u64) -> Self {
-        let shelf = if storage.delivery == Delivery::Encrypted { None } else { Shelf::new() };
+        let shelf = if storage.delivery == Delivery::Encrypted { None } else { Shelf::new(storage.spools_max()) };
         Self { storage, memory_file_bytes_max, shelf, kept: Mutex::default(), open_files: AtomicUsize::new(0) }
     }
 

@@ -28,6 +28,7 @@ mod plain;
 mod pool;
 mod redirect;
 mod refusal;
+mod siphon;
 mod worker;
 mod workers;
 

@@ -18,6 +18,7 @@ use super::http1::buffers::Buffers;
 use super::http1::inbound::Inbound;
 use super::nonce::Nonces;
 use super::pool::Pool;
+use super::siphon::Siphons;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
 use crate::upstream::Connector;
@@ -42,6 +43,7 @@ pub(crate) struct Worker {
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
+    pub(crate) siphons: Siphons,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -72,6 +74,7 @@ impl Worker {
             vectors: Pool::default(),
             heads: Pool::default(),
             encoders: Encoders::default(),
+            siphons: Siphons::default(),
         })
     }
 

@@ -159,7 +159,8 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let keep_alive = if meta.keep_alive && !worker.draining.is_cancelled() { KeepAlive::Yes } else { KeepAlive::No };
     let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.plan().limits.body.0);
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
-    let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle: timeouts.body_idle };
+    let siphons = &worker.siphons;
+    let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle: timeouts.body_idle, siphons };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
     let entry = Entry::new(worker, client, request, started);
     let mut exchange = Exchange { head: request, client, body, responder };

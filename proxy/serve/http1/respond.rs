@@ -21,6 +21,7 @@ use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
 use crate::serve::file;
 use crate::serve::plain::SendFile;
+use crate::serve::siphon::{Siphon, Siphons};
 
 /// Whether the client waits for a 100 before it sends its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Http1Responder<'a, S> {
     deadline: &'a mut Deadline,
     expectation: &'a Cell<Expectation>,
     idle: Duration,
+    siphons: &'a Siphons,
     version: Version,
     is_head: bool,
     keep_alive: bool,
@@ -61,18 +63,21 @@ pub(crate) struct Outgoing<'a, S> {
     pub(crate) expectation: &'a Cell<Expectation>,
     /// How long a client may take nothing.
     pub(crate) idle: Duration,
+    /// What large contents go through.
+    pub(crate) siphons: &'a Siphons,
 }
 
 impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     /// A responder for this request. `keep_alive` says whether the connection may go on for all that the request says.
     pub(crate) fn new(outgoing: Outgoing<'a, S>, request: &RequestHead, keep_alive: KeepAlive) -> Self {
-        let Outgoing { stream, out, deadline, expectation, idle } = outgoing;
+        let Outgoing { stream, out, deadline, expectation, idle, siphons } = outgoing;
         Self {
             stream,
             out,
             deadline,
             expectation,
             idle,
+            siphons,
             version: request.version(),
             is_head: request.method() == Method::Head,
             keep_alive: keep_alive == KeepAlive::Yes,
@@ -179,26 +184,38 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     }
 
     /// Has the kernel send a part of what is stored; the head waits for its first bytes.
-    async fn send_from_file(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
+    async fn send_from_file(&mut self, file: &Arc<Stored>, offset: u64, length: u64) -> io::Result<()> {
         let limits = (&mut *self.deadline, self.idle);
-        let result = outbound::send_head(self.stream, self.out, limits).await;
-        let mut result = result.map(|()| 0);
-        while result.is_ok() && left > 0 {
-            let limits = (&mut *self.deadline, self.idle);
-            result = match file::ready(file, offset, left).await {
-                Ok(part) => outbound::send_file(self.stream, part, limits).await,
-                Err(error) => Err(error),
+        let mut result = outbound::send_head(self.stream, self.out, limits).await;
+        if result.is_ok() {
+            let siphon = file.spool(offset, length).and_then(|spool| self.siphons.draw(spool));
+            result = match siphon {
+                Some(siphon) => self.send_siphon(siphon).await,
+                None => self.send_windows(file, offset, length).await,
             };
-            let sent = *result.as_ref().unwrap_or(&0);
+        }
+        match result {
+            Ok(()) => self.finish(),
+            Err(_) => self.abort(),
+        }
+        result
+    }
+
+    async fn send_siphon(&mut self, mut siphon: Siphon<'_>) -> io::Result<()> {
+        let filled = siphon.filled();
+        let result = outbound::send_siphon(self.stream, &mut siphon, (&mut *self.deadline, self.idle)).await;
+        self.sent.body_bytes += (filled - siphon.filled()) as u64;
+        result
+    }
+
+    async fn send_windows(&mut self, file: &Stored, mut offset: u64, mut left: u64) -> io::Result<()> {
+        while left > 0 {
+            let part = file::ready(file, offset, left).await?;
+            let sent = outbound::send_file(self.stream, part, (&mut *self.deadline, self.idle)).await?;
             self.sent.body_bytes += sent;
             offset += sent;
             left = left.saturating_sub(sent);
         }
-        if let Err(error) = result {
-            self.abort();
-            return Err(error);
-        }
-        self.finish();
         Ok(())
     }
 }
