@@ -58,7 +58,7 @@ pub(crate) struct Tally {
 
 impl Worker {
     /// A worker without connections.
-    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: CancellationToken) -> Rc<Self> {
+    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: &CancellationToken) -> Rc<Self> {
         let connector = Connector::new(current.load().plan().timeouts.connect);
         Rc::new(Self {
             view: View::new(current),
@@ -66,7 +66,8 @@ impl Worker {
             recorder,
             clock: Clock::new(),
             nonces: Nonces::default(),
-            draining,
+            // One of its own: every request asks it, and it has a lock.
+            draining: draining.child_token(),
             open: Cell::new(0),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             buffers: Pool::default(),
@@ -95,11 +96,11 @@ impl Worker {
 
     /// Writes the access record of one request.
     pub(crate) fn record(&self, client: &Client, head: &RequestHead, tally: &Tally, started: Instant) {
-        let duration = started.elapsed();
         if let Some(cause) = tally.cause.as_deref() {
             tracing::debug!(cause, target = %String::from_utf8_lossy(head.target()), "request failed");
         }
         let Some(recorder) = &self.recorder else { return };
+        let duration = started.elapsed();
         let frame = self.frame();
         let upstream = tally.upstream.and_then(|report| {
             let server = frame.server(report.server)?;

@@ -193,6 +193,9 @@ async fn next<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
         return Next::Close;
     }
     if exchange.responder.keep_alive() {
+        if exchange.body.is_done() {
+            return Next::Continue;
+        }
         tokio::select! {
             biased;
             is_done = exchange.body.discard(DISCARD_BYTES_MAX) => if is_done { Next::Continue } else { Next::Linger },
