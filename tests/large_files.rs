@@ -137,6 +137,38 @@ x
 }
 
 #[test]
+fn slow_clients_of_one_file_get_all_of_it_whoever_leaves_meanwhile() {
+    let file = noise((1 << 20) - 77);
+    let config = SITE.replace("\"127.0.0.1:0\"", "\"http://127.0.0.1:0\", \"http://unix:edge.sock\"");
+    let edge = start(site(&config, &[("app.wasm".into(), file.clone())]));
+    // The kernel keeps less for the reader of such a socket than the file is long.
+    let ask = || {
+        let mut client = UnixStream::connect(edge.site.join("edge.sock")).unwrap();
+        client.write_all(b"GET /app.wasm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut first = vec![0; 50_000];
+        client.read_exact(&mut first).unwrap();
+        (client, first)
+    };
+    let mut clients: Vec<_> = (0..12).map(|_| ask()).collect();
+    for left in [1, 5, 9] {
+        clients.remove(left);
+    }
+    for _ in 0..5 {
+        for (client, received) in &mut clients {
+            let mut some = vec![0; 100_000];
+            client.read_exact(&mut some).unwrap();
+            received.extend_from_slice(&some);
+        }
+        clients.push(ask());
+    }
+    for (client, received) in &mut clients {
+        client.read_to_end(received).unwrap();
+        assert!(received.ends_with(&file) && received.len() < file.len() + 1000, "{} bytes", received.len());
+    }
+    assert!(edge.get("/app.wasm", "").body == file);
+}
+
+#[test]
 fn a_file_that_was_loaded_into_memory_does_not_change_with_the_one_on_disk() {
     let edge = start(site(SITE, &[("app.js".into(), noise(300_000))]));
     edge.site.write("site/app.js", b"half a file");

@@ -45,6 +45,7 @@ mod reply;
 mod root;
 mod siblings;
 mod spa;
+mod spool;
 mod storage;
 mod stored;
 #[cfg(test)]
@@ -69,6 +70,7 @@ pub use self::page::PageOptions;
 pub use self::precompress::{Made, PlannedSibling, planned_siblings};
 pub use self::problem::{LoadError, LoadProblem, Summary, Warning, WarningReason};
 pub use self::reply::{Answer, Body, reply};
+pub use self::spool::{SPOOL_BYTES_MAX, Spool};
 pub use self::storage::{Delivery, Storage, Taken};
 pub use self::stored::{Handle, Stored};
 pub use self::tree::{Fingerprint, Tree};

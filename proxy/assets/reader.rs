@@ -52,7 +52,7 @@ pub(super) struct Reader {
 impl Reader {
     /// For a load that began at this time.
     pub(super) fn new(storage: Storage, memory_file_bytes_max: u64, began: SystemTime) -> Self {
-        let shelf = if storage.delivery == Delivery::Encrypted { None } else { Shelf::new() };
+        let shelf = if storage.delivery == Delivery::Encrypted { None } else { Shelf::new(storage.spools_max()) };
         let (open_files, read_files) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { storage, memory_file_bytes_max, shelf, kept: Mutex::default(), open_files, began, read_files }
     }

@@ -3,6 +3,11 @@
 /// Contents from this size on are worth a `sendfile`: below it two system calls cost more than one copy.
 pub(super) const SENDFILE_BYTES_MIN: u64 = 64 * 1024;
 
+/// See [`Storage::spools_max`].
+const SPOOLS_MAX: usize = 64;
+/// Files that have to be sent from disk need their descriptors more.
+const OPEN_FILES_PER_SPOOL: usize = 8;
+
 /// Bounds on what the contents of a folder take, and what decides their form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storage {
@@ -44,6 +49,11 @@ impl Storage {
     pub fn take(&mut self, taken: Taken) {
         self.memory_bytes_max = self.memory_bytes_max.saturating_sub(taken.memory_bytes);
         self.open_files_max = self.open_files_max.saturating_sub(taken.open_files);
+    }
+
+    /// Contents in memory that may each take a descriptor to be sent faster.
+    pub(super) fn spools_max(&self) -> usize {
+        (self.open_files_max / OPEN_FILES_PER_SPOOL).min(SPOOLS_MAX)
     }
 
     /// What a content of `length` bytes takes in memory.

@@ -13,6 +13,8 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatxFlags};
 use rustix::io::Errno;
 
+use super::spool::{self, Spool};
+
 /// Contents in a [`Shelf`] begin at a multiple of this, so that whole pages are sent.
 const PAGE_BYTES: u64 = 4096;
 
@@ -27,7 +29,7 @@ pub struct Stored {
 #[derive(Debug)]
 enum Place {
     /// A part of a shelf. With a copy in our own memory where connections may be encrypted.
-    Shelf { file: Arc<File>, start: u64, copy: Option<Bytes> },
+    Shelf { file: Arc<File>, start: u64, copy: Option<Bytes>, spool: spool::Place },
     /// A file that is kept open, so that it can be unlinked and still be sent.
     Open { file: Arc<File>, identity: Identity },
     /// A file that is opened when it is asked for.
@@ -50,6 +52,15 @@ impl Stored {
 
     pub(super) fn closed(path: &Path, identity: Identity, length: u64) -> Self {
         Self { place: Place::Closed { path: path.to_owned(), identity }, length }
+    }
+
+    /// A content alone on a sealed shelf.
+    #[cfg(test)]
+    pub(crate) fn on_shelf(bytes: &[u8]) -> io::Result<Self> {
+        let shelf = Shelf::new(1).ok_or(io::ErrorKind::Unsupported)?;
+        let stored = shelf.put(bytes, None)?;
+        shelf.seal()?;
+        Ok(stored)
     }
 
     /// How many bytes it has.
@@ -108,6 +119,12 @@ impl Stored {
             Place::Open { file, .. } => Some(Handle { file, start: 0 }),
             Place::Closed { .. } => None,
         }
+    }
+
+    /// This part of it, lined up in a pipe; `None` when there is no such pipe, or the part is not the whole.
+    pub fn spool(&self, offset: u64, length: u64) -> Option<&Spool> {
+        let Place::Shelf { file, start, spool, .. } = &self.place else { return None };
+        if (offset, length) == (0, self.length) { spool.spool(file, (*start, length), PAGE_BYTES) } else { None }
     }
 
     /// The content with its file open and unchanged since it was read.
@@ -245,17 +262,18 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 pub(super) struct Shelf {
     file: Arc<File>,
     end: AtomicU64,
+    spools: spool::Budget,
 }
 
 impl Shelf {
-    /// An empty one; `None` where the system has no such files.
-    pub(super) fn new() -> Option<Self> {
+    /// An empty one, of whose contents so many may be lined up in pipes; `None` where the system has no such files.
+    pub(super) fn new(spools_max: usize) -> Option<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Kernels before 6.3 do not know the second flag; some containers insist on it.
         let made = rustix::fs::memfd_create("transom-assets", flags | MemfdFlags::NOEXEC_SEAL)
             .or_else(|_| rustix::fs::memfd_create("transom-assets", flags));
         let file: OwnedFd = made.ok()?;
-        Some(Self { file: Arc::new(File::from(file)), end: AtomicU64::new(0) })
+        Some(Self { file: Arc::new(File::from(file)), end: AtomicU64::new(0), spools: spool::Budget::new(spools_max) })
     }
 
     /// Takes in a content; `copy` says whether it stays in our own memory too.
@@ -263,7 +281,8 @@ impl Shelf {
         let length = bytes.len() as u64;
         let start = self.end.fetch_add(length.next_multiple_of(PAGE_BYTES), Ordering::Relaxed);
         self.file.write_all_at(bytes, start)?;
-        Ok(Stored { place: Place::Shelf { file: Arc::clone(&self.file), start, copy }, length })
+        let spool = spool::Place::new(&self.spools);
+        Ok(Stored { place: Place::Shelf { file: Arc::clone(&self.file), start, copy, spool }, length })
     }
 
     /// From here on its bytes are what they are.
@@ -287,7 +306,7 @@ mod tests {
 
     #[test]
     fn contents_of_a_shelf_stand_apart_and_can_not_be_changed_once_it_is_sealed() {
-        let shelf = Shelf::new().unwrap();
+        let shelf = Shelf::new(0).unwrap();
         let one = shelf.put(b"one", None).unwrap();
         let other = shelf.put(&[7; 5000], Some(Bytes::from(vec![7; 5000]))).unwrap();
         shelf.seal().unwrap();

@@ -33,6 +33,7 @@ mod preamble;
 mod redirect;
 mod refusal;
 mod request_id;
+mod siphon;
 mod template;
 mod worker;
 mod workers;

@@ -20,6 +20,7 @@ use super::http1::inbound::Inbound;
 use super::nonce::Nonces;
 use super::pool::Pool;
 use super::request_id::Id;
+use super::siphon::Siphons;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
 use crate::upstream::Connector;
@@ -45,6 +46,7 @@ pub(crate) struct Worker {
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
     pub(crate) disk: Disk,
+    pub(crate) siphons: Siphons,
 }
 
 /// What is to be recorded of a request beside its head.
@@ -61,7 +63,7 @@ pub(crate) struct Tally {
 
 impl Worker {
     /// A worker without connections.
-    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: CancellationToken) -> Rc<Self> {
+    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: &CancellationToken) -> Rc<Self> {
         let connector = Connector::new(current.load().plan().timeouts.connect);
         Rc::new(Self {
             view: View::new(current),
@@ -69,7 +71,8 @@ impl Worker {
             recorder,
             clock: Clock::new(),
             nonces: Nonces::default(),
-            draining,
+            // One of its own: every request asks it, and it has a lock.
+            draining: draining.child_token(),
             open: Cell::new(0),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             buffers: Pool::default(),
@@ -78,6 +81,7 @@ impl Worker {
             heads: Pool::default(),
             encoders: Encoders::default(),
             disk: Disk::default(),
+            siphons: Siphons::default(),
         })
     }
 
@@ -98,11 +102,11 @@ impl Worker {
 
     /// Writes the access record of one request.
     pub(crate) fn record(&self, client: &Client, head: &RequestHead, tally: &Tally, started: Instant) {
-        let duration = started.elapsed();
         if let Some(cause) = tally.cause.as_deref() {
             tracing::debug!(cause, target = %String::from_utf8_lossy(head.target()), "request failed");
         }
         let Some(recorder) = &self.recorder else { return };
+        let duration = started.elapsed();
         let frame = self.frame();
         let upstream = tally.upstream.and_then(|report| {
             let group = frame.group(report.group)?;

@@ -100,7 +100,7 @@ impl Seat {
                 return;
             }
         };
-        let worker = Worker::new(&current, recorder, draining);
+        let worker = Worker::new(&current, recorder, &draining);
         stopped.cut = runtime.block_on(work(Rc::clone(&worker), shares));
         // A thread of the blocking pool may hang on a dead disk or a dead resolver: it is not waited for.
         runtime.shutdown_background();

@@ -161,8 +161,8 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let keep_alive = if meta.keep_alive && !worker.draining.is_cancelled() { KeepAlive::Yes } else { KeepAlive::No };
     let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.plan().limits.body.0);
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
-    let (idle, disk) = (timeouts.body_idle, &worker.disk);
-    let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle, disk };
+    let (idle, disk, siphons) = (timeouts.body_idle, &worker.disk, &worker.siphons);
+    let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle, disk, siphons };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
     let (id, told) = (RequestId::default(), origin::of(client, request, &live.plan().trusted_proxies));
     let client = told.as_ref().unwrap_or(client);
@@ -197,6 +197,9 @@ async fn next<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
         return Next::Close;
     }
     if exchange.responder.keep_alive() {
+        if exchange.body.is_done() {
+            return Next::Continue;
+        }
         tokio::select! {
             biased;
             is_done = exchange.body.discard(DISCARD_BYTES_MAX) => if is_done { Next::Continue } else { Next::Linger },

@@ -14,6 +14,7 @@ use tokio::io::AsyncWrite;
 use crate::serve::deadline::Deadline;
 use crate::serve::file::{self, Part};
 use crate::serve::plain::SendFile;
+use crate::serve::siphon::Siphon;
 
 /// Pieces that one write may have.
 pub(crate) const PIECES_MAX: usize = 4;
@@ -57,26 +58,11 @@ pub(crate) async fn write_all<S: AsyncWrite + Unpin>(
 ///
 /// # Errors
 /// As [`write_all`].
-pub(crate) async fn send_head<S: SendFile>(
-    stream: &RefCell<S>,
-    head: &[u8],
-    (deadline, idle): (&mut Deadline, Duration),
-) -> io::Result<()> {
-    let mut written = 0;
-    let mut waiting = false;
-    poll_fn(|cx| {
-        while let Some(rest) = head.get(written..).filter(|rest| !rest.is_empty()) {
-            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-            match poll_plain(cx, stream, |socket| rustix::net::send(socket, rest, flags)) {
-                Poll::Ready(Ok(bytes)) => {
-                    written += bytes;
-                    waiting = false;
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return poll_stalled(cx, deadline, idle, &mut waiting),
-            }
-        }
-        Poll::Ready(Ok(()))
+pub(crate) async fn send_head<S: SendFile>(stream: &RefCell<S>, head: &[u8], limits: (&mut Deadline, Duration)) -> io::Result<()> {
+    let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+    send_by(stream, head.len() as u64, limits, |socket, sent| {
+        let rest = usize::try_from(sent).ok().and_then(|sent| head.get(sent..)).unwrap_or_default();
+        rustix::net::send(socket, rest, flags)
     })
     .await
 }
@@ -85,29 +71,50 @@ pub(crate) async fn send_head<S: SendFile>(
 ///
 /// # Errors
 /// `UnexpectedEof` when the file ends within the part; else as [`write_all`].
-pub(crate) async fn send_file<S: SendFile>(
+pub(crate) async fn send_file<S: SendFile>(stream: &RefCell<S>, part: Part<'_>, limits: (&mut Deadline, Duration)) -> io::Result<u64> {
+    send_by(stream, part.bytes, limits, |socket, sent| {
+        let count = usize::try_from(part.bytes - sent).unwrap_or(usize::MAX).min(SENDFILE_BYTES_MAX);
+        rustix::fs::sendfile(socket, part.file, Some(&mut (part.offset + sent)), count)
+    })
+    .await?;
+    Ok(part.bytes)
+}
+
+/// Empties a siphon into the connection.
+///
+/// # Errors
+/// As [`write_all`].
+pub(crate) async fn send_siphon<S: SendFile>(
     stream: &RefCell<S>,
-    part: Part<'_>,
+    siphon: &mut Siphon<'_>,
+    limits: (&mut Deadline, Duration),
+) -> io::Result<()> {
+    send_by(stream, siphon.filled() as u64, limits, |socket, _| siphon.pour(socket)).await
+}
+
+/// Makes a system call that sends, given how much was sent before, until `total` bytes have gone out. The deadline is moved on with every piece of
+/// progress.
+async fn send_by<S: SendFile>(
+    stream: &RefCell<S>,
+    total: u64,
     (deadline, idle): (&mut Deadline, Duration),
-) -> io::Result<u64> {
-    let end = part.offset + part.bytes;
-    let mut offset = part.offset;
+    mut call: impl FnMut(BorrowedFd<'_>, u64) -> rustix::io::Result<usize>,
+) -> io::Result<()> {
+    let mut sent = 0;
     let mut waiting = false;
     poll_fn(|cx| {
-        while offset < end {
-            let count = usize::try_from(end - offset).unwrap_or(usize::MAX).min(SENDFILE_BYTES_MAX);
-            let sent = poll_plain(cx, stream, |socket| rustix::fs::sendfile(socket, part.file, Some(&mut { offset }), count));
-            match sent {
+        while sent < total {
+            match poll_plain(cx, stream, |socket| call(socket, sent)) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(file::became_shorter())),
                 Poll::Ready(Ok(bytes)) => {
-                    offset += bytes as u64;
+                    sent += bytes as u64;
                     waiting = false;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return poll_stalled(cx, deadline, idle, &mut waiting).map_ok(|()| 0),
+                Poll::Pending => return poll_stalled(cx, deadline, idle, &mut waiting),
             }
         }
-        Poll::Ready(Ok(part.bytes))
+        Poll::Ready(Ok(()))
     })
     .await
 }

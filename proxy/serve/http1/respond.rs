@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite;
 use super::body::Piece;
 use super::chunk_frame::ChunkFrame;
 use super::framing::Framing;
-use super::outbound::{self, write_all};
+use super::outbound::{self, PIECES_MAX, write_all};
 use crate::assets::{Body, Stored};
 use crate::http::hop;
 use crate::http::request::{Known, Method, RequestHead, Version};
@@ -23,6 +23,10 @@ use crate::serve::disk::Disk;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent};
 use crate::serve::file;
 use crate::serve::plain::SendFile;
+use crate::serve::siphon::{Siphon, Siphons};
+
+/// What follows a head is copied behind it up to this size: the kernel takes one piece of memory faster than it looks at several.
+const JOINED_BYTES_MAX: usize = 4 * 1024;
 
 /// Whether the client waits for a 100 before it sends its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub(crate) struct Http1Responder<'a, S> {
     expectation: &'a Cell<Expectation>,
     idle: Duration,
     disk: &'a Disk,
+    siphons: &'a Siphons,
     version: Version,
     is_head: bool,
     keep_alive: bool,
@@ -67,12 +72,14 @@ pub(crate) struct Outgoing<'a, S> {
     pub(crate) idle: Duration,
     /// Where files on disk are waited for.
     pub(crate) disk: &'a Disk,
+    /// What large contents go through.
+    pub(crate) siphons: &'a Siphons,
 }
 
 impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     /// A responder for this request. `keep_alive` says whether the connection may go on for all that the request says.
     pub(crate) fn new(outgoing: Outgoing<'a, S>, request: &RequestHead, keep_alive: KeepAlive) -> Self {
-        let Outgoing { stream, out, deadline, expectation, idle, disk } = outgoing;
+        let Outgoing { stream, out, deadline, expectation, idle, disk, siphons } = outgoing;
         Self {
             stream,
             out,
@@ -80,6 +87,7 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
             expectation,
             idle,
             disk,
+            siphons,
             version: request.version(),
             is_head: request.method() == Method::Head,
             keep_alive: keep_alive == KeepAlive::Yes,
@@ -142,8 +150,15 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     }
 
     async fn write_pieces(&mut self, head: bool, size: &[u8], data: &[u8], end: &[u8]) -> io::Result<()> {
-        let out: &[u8] = if head { self.out } else { &[] };
-        let result = write_all(self.stream, [out, size, data, end], self.deadline, self.idle).await;
+        let pieces: [&[u8]; PIECES_MAX] = if head && size.len() + data.len() + end.len() <= JOINED_BYTES_MAX {
+            for piece in [size, data, end] {
+                self.out.extend_from_slice(piece);
+            }
+            [self.out, &[], &[], &[]]
+        } else {
+            [if head { self.out } else { &[] }, size, data, end]
+        };
+        let result = write_all(self.stream, pieces, self.deadline, self.idle).await;
         match &result {
             Ok(()) => self.sent.body_bytes += data.len() as u64,
             Err(_) => self.keep_alive = false,
@@ -190,26 +205,38 @@ impl<'a, S: AsyncWrite + SendFile + Unpin> Http1Responder<'a, S> {
     }
 
     /// Has the kernel send a part of what is stored; the head waits for its first bytes.
-    async fn send_from_file(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
+    async fn send_from_file(&mut self, file: &Arc<Stored>, offset: u64, length: u64) -> io::Result<()> {
         let limits = (&mut *self.deadline, self.idle);
-        let result = outbound::send_head(self.stream, self.out, limits).await;
-        let mut result = result.map(|()| 0);
-        while result.is_ok() && left > 0 {
-            let limits = (&mut *self.deadline, self.idle);
-            result = match file::ready(file, (offset, left), self.disk).await {
-                Ok(part) => outbound::send_file(self.stream, part, limits).await,
-                Err(error) => Err(error),
+        let mut result = outbound::send_head(self.stream, self.out, limits).await;
+        if result.is_ok() {
+            let siphon = file.spool(offset, length).and_then(|spool| self.siphons.draw(spool));
+            result = match siphon {
+                Some(siphon) => self.send_siphon(siphon).await,
+                None => self.send_windows(file, offset, length).await,
             };
-            let sent = *result.as_ref().unwrap_or(&0);
+        }
+        match result {
+            Ok(()) => self.finish(),
+            Err(_) => self.abort(),
+        }
+        result
+    }
+
+    async fn send_siphon(&mut self, mut siphon: Siphon<'_>) -> io::Result<()> {
+        let filled = siphon.filled();
+        let result = outbound::send_siphon(self.stream, &mut siphon, (&mut *self.deadline, self.idle)).await;
+        self.sent.body_bytes += (filled - siphon.filled()) as u64;
+        result
+    }
+
+    async fn send_windows(&mut self, file: &Arc<Stored>, mut offset: u64, mut left: u64) -> io::Result<()> {
+        while left > 0 {
+            let part = file::ready(file, (offset, left), self.disk).await?;
+            let sent = outbound::send_file(self.stream, part, (&mut *self.deadline, self.idle)).await?;
             self.sent.body_bytes += sent;
             offset += sent;
             left = left.saturating_sub(sent);
         }
-        if let Err(error) = result {
-            self.abort();
-            return Err(error);
-        }
-        self.finish();
         Ok(())
     }
 }
