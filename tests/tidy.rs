@@ -35,13 +35,12 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 27] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve"]),
     ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
     ("flate2", &["assets", "serve"]),
-    ("h2", &["serve"]),
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cli"]),

@@ -5,5 +5,7 @@
 
 pub mod conditional;
 pub mod encoding;
+pub mod frames;
+pub mod hpack;
 pub mod path;
 pub mod range;

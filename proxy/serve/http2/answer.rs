@@ -1,0 +1,65 @@
+//! One stream from its head to its line in the access log.
+
+use std::rc::Rc;
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use super::body::Http2Body;
+use super::respond::Http2Responder;
+use super::session::Handle;
+use crate::http::request::{Known, Method, RequestHead};
+use crate::serve::client::Client;
+use crate::serve::exchange::{BodyLength, Exchange, Responder};
+use crate::serve::handler::{Handled, handle, refuse};
+use crate::serve::refusal::Refusal;
+use crate::serve::worker::{Entry, LINGER_MAX, OpenGuard, Tally, Worker};
+
+/// A head that is larger is not kept for the next request.
+const HEAD_BYTES_KEPT_MAX: u64 = 4 * 1024;
+
+/// A request that was taken in.
+pub(super) struct Taken {
+    pub(super) head: RequestHead,
+    pub(super) length: BodyLength,
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Answers one stream.
+pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, worker: Rc<Worker>) {
+    let Taken { head, length, refusal } = taken;
+    let started = Instant::now();
+    // A stream may outlive its connection for a moment, and a stop waits for it too.
+    let _open = OpenGuard::new(&worker);
+    let live = worker.frame();
+    let plan = live.plan();
+    let idle = plan.timeouts.body_idle;
+    let stream = Rc::new(stream);
+    let body = Http2Body::new(Rc::clone(&stream), length, plan.limits.body.0, idle);
+    let mut responder = Http2Responder::new(stream, head.method() == Method::Head, idle);
+    if refusal.is_none() && length != BodyLength::Empty && head.value(Known::Expect).is_some() {
+        // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
+        let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
+    }
+    let entry = Entry::new(&worker, &client, &head, started);
+    let mut exchange = Exchange { head: &head, client: &client, body, responder };
+    let handled = match refusal {
+        None => handle(&mut exchange, &worker).await,
+        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
+    };
+    let sent = exchange.responder.sent();
+    let Handled { cause, upstream, tunnel: _ } = handled;
+    let request_bytes = head.byte_count() + exchange.body.received_bytes();
+    entry.write(&Tally { sent, cause, upstream, request_bytes });
+    if sent.is_complete {
+        tokio::select! {
+            biased;
+            () = exchange.body.linger(LINGER_MAX) => {}
+            () = worker.draining.cancelled() => {}
+        }
+    }
+    drop(exchange);
+    if head.byte_count() <= HEAD_BYTES_KEPT_MAX {
+        worker.heads.give(head);
+    }
+}
