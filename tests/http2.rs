@@ -22,6 +22,9 @@ to = "unix:api.sock"
 path = "/api"
 proxy = "api"
 [[route]]
+path = "/ws"
+proxy = "api"
+[[route]]
 path = "/"
 root = "site"
 //- /site/index.html
@@ -337,4 +340,57 @@ fn a_slow_download_is_not_cut_by_a_stop() {
     assert!(downloaded.status.success(), "{}", String::from_utf8_lossy(&downloaded.stderr));
     assert!(downloaded.stdout == film(), "{} bytes", downloaded.stdout.len());
     assert_eq!(edge.wait().status.code(), Some(0));
+}
+
+/// A text of five letters, as clients send it (masked, with zeros) and as servers do (RFC 6455 §5.7).
+const HELLO_MASKED: &[u8] = b"\x81\x85\0\0\0\0hello";
+const HELLO: &[u8] = b"\x81\x05hello";
+
+fn websocket(path: &str) -> Request<()> {
+    let request = Request::connect(format!("https://localhost{path}")).header("sec-websocket-version", "13");
+    request.extension(h2::ext::Protocol::from_static("websocket")).body(()).expect("a request")
+}
+
+#[test]
+fn a_websocket_runs_over_a_stream() {
+    let (edge, _api) = start();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        assert!(client.send.is_extended_connect_protocol_enabled());
+        let (response, mut stream) =
+            client.send.clone().ready().await.expect("room").send_request(websocket("/ws/echo"), false).expect("a stream");
+        let response = response.await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        for name in ["upgrade", "connection", "sec-websocket-accept"] {
+            assert!(!response.headers().contains_key(name), "{name}");
+        }
+        let mut content = response.into_body();
+        stream.send_data(bytes::Bytes::from_static(HELLO_MASKED), false).expect("a frame");
+        let mut seen = Vec::new();
+        while !seen.windows(HELLO.len()).any(|part| part == HELLO) {
+            seen.extend_from_slice(&content.data().await.expect("it is open").expect("a frame"));
+        }
+        // Other streams of the connection go on beside it, and its end is an end.
+        assert_eq!(client.get("/").await.expect("an answer").body, b"home");
+        stream.send_data(bytes::Bytes::from_static(b"\x88\x82\0\0\0\0\x03\xe8"), true).expect("a close");
+        while let Some(piece) = content.data().await {
+            piece.expect("an end without a reset");
+        }
+    });
+    edge.wait_for_access("the tunnel", |line| line["path"] == "/ws/echo" && line["status"] == 200);
+}
+
+#[test]
+fn a_websocket_to_what_speaks_none_is_no_success() {
+    let (edge, _api) = start();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        for (path, status) in [("/", 501), ("/api/echo", 501), ("/missing.js", 404)] {
+            let (response, _stream) =
+                client.send.clone().ready().await.expect("room").send_request(websocket(path), false).expect("a stream");
+            assert_eq!(response.await.expect("an answer").status().as_u16(), status, "{path}");
+        }
+    });
 }

@@ -6,11 +6,14 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::body::Http2Body;
+use super::handle::Handle;
+use super::head::Purpose;
 use super::respond::Http2Responder;
-use super::session::Handle;
+use super::tunnel::StreamIo;
 use crate::http::request::{Known, Method, RequestHead};
 use crate::serve::client::Client;
 use crate::serve::exchange::{BodyLength, Exchange, Responder};
+use crate::serve::forward::run_tunnel;
 use crate::serve::handler::{Handled, handle, refuse};
 use crate::serve::refusal::Refusal;
 use crate::serve::worker::{Entry, LINGER_MAX, OpenGuard, Tally, Worker};
@@ -23,11 +26,12 @@ pub(super) struct Taken {
     pub(super) head: RequestHead,
     pub(super) length: BodyLength,
     pub(super) refusal: Option<Refusal>,
+    pub(super) purpose: Purpose,
 }
 
 /// Answers one stream.
 pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, worker: Rc<Worker>) {
-    let Taken { head, length, refusal } = taken;
+    let Taken { head, length, refusal, purpose } = taken;
     let started = Instant::now();
     // A stream may outlive its connection for a moment, and a stop waits for it too.
     let _open = OpenGuard::new(&worker);
@@ -36,7 +40,10 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
     let idle = plan.timeouts.body_idle;
     let stream = Rc::new(stream);
     let body = Http2Body::new(Rc::clone(&stream), length, plan.limits.body.0, idle);
-    let mut responder = Http2Responder::new(stream, head.method() == Method::Head, idle);
+    let mut responder = Http2Responder::new(Rc::clone(&stream), head.method() == Method::Head, idle);
+    if purpose == Purpose::Tunnel {
+        responder.wants_tunnel();
+    }
     if refusal.is_none() && length != BodyLength::Empty && head.value(Known::Expect).is_some() {
         // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
         let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
@@ -48,9 +55,18 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
         Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
     };
     let sent = exchange.responder.sent();
-    let Handled { cause, upstream, tunnel: _ } = handled;
+    let Handled { cause, upstream, tunnel } = handled;
     let request_bytes = head.byte_count() + exchange.body.received_bytes();
     entry.write(&Tally { sent, cause, upstream, request_bytes });
+    if let Some(tunnel) = tunnel {
+        let idle = plan.timeouts.stream;
+        drop(exchange);
+        // Boxed: most streams are none.
+        let moved = Box::pin(run_tunnel(StreamIo::new(stream), Vec::new(), tunnel, Rc::clone(&worker), idle)).await;
+        tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed");
+        return;
+    }
+    drop(stream);
     if sent.is_complete {
         tokio::select! {
             biased;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::session::Handle;
+use super::handle::Handle;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, RequestBody};
 use crate::serve::http1::body::{BodyError, Piece};

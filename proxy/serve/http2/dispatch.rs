@@ -4,38 +4,28 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Context;
 
-use super::answer::{Taken, answer};
+use super::blocks::Block;
 use super::fault::Fault;
-use super::head::{self, HeadError, HeadReader};
-use super::session::{Handle, INITIAL_WINDOW_BYTES, Session};
-use super::stream::{Inbound, Outbound, Stream};
+use super::session::{INITIAL_WINDOW_BYTES, Session};
+use super::stream::{Inbound, Outbound};
 use crate::http::frame::{self, Code, Head, Kind, WINDOW_BYTES_MAX, flag};
 use crate::http::hpack::Decoder;
 use crate::serve::client::Client;
-use crate::serve::exchange::BodyLength;
-use crate::serve::worker::{Tally, Worker};
+use crate::serve::worker::Worker;
 
 /// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
 pub(super) const STREAMS_MAX: usize = 128;
-/// A block may be so many times as long as `limits.header`, so that one that is too long for it is answered with 431; a longer one is not read at all.
-const BLOCK_LIMITS_MAX: u64 = 4;
-/// The same, whatever the limit.
-const BLOCK_BYTES_MIN: u64 = 64 * 1024;
-/// CONTINUATION frames of one block: a flood of small ones ("CONTINUATION flood", CVE-2024-27316) ends here.
-const CONTINUATIONS_MAX: usize = 64;
-/// All trailers together.
-const TRAILER_BYTES_MAX: usize = 8 * 1024;
 /// What our PINGs say.
 pub(super) const PING: [u8; 8] = *b"heard it";
 
 /// What is known of a connection beside its streams.
 pub(super) struct Dispatch {
     pub(super) session: Rc<RefCell<Session>>,
-    client: Rc<Client>,
-    worker: Rc<Worker>,
-    decoder: Decoder,
+    pub(super) client: Rc<Client>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) decoder: Decoder,
     /// A block that CONTINUATION frames are still to come for.
-    block: Option<Box<Block>>,
+    pub(super) block: Option<Box<Block>>,
     /// The newest stream of the client.
     pub(super) last_stream: u32,
     /// Streams above are not taken in any more: the client was told.
@@ -47,13 +37,6 @@ pub(super) struct Dispatch {
     pub(super) taken: u64,
     /// Streams were taken in since this was looked at.
     pub(super) has_answered: bool,
-}
-
-struct Block {
-    stream: u32,
-    ends_stream: bool,
-    bytes: Vec<u8>,
-    continuations: usize,
 }
 
 impl Dispatch {
@@ -205,10 +188,10 @@ impl Dispatch {
     }
 
     /// The client does on a stream what it must not: the stream is reset, and that is counted.
-    fn stream_error(&self, stream: u32, code: Code) -> Result<(), Fault> {
+    pub(super) fn stream_error(&self, stream: u32, code: Code) -> Result<(), Fault> {
         let mut session = self.session.borrow_mut();
         session.patience.provoked()?;
-        session.reset(stream, code);
+        session.refuse(stream, code);
         Ok(())
     }
 
@@ -258,137 +241,6 @@ impl Dispatch {
         }
         Ok(())
     }
-
-    fn headers(&mut self, cx: &mut Context<'_>, head: Head, payload: &[u8]) -> Result<(), Fault> {
-        let fragment = frame::content(head, payload).ok_or(Fault::protocol("more padding than payload"))?;
-        if head.stream.is_multiple_of(2) {
-            return Err(Fault::protocol("a stream with an even number from a client"));
-        }
-        let ends_stream = head.has(flag::END_STREAM);
-        if head.has(flag::END_HEADERS) {
-            return self.whole_block(cx, head.stream, ends_stream, fragment);
-        }
-        self.block = Some(Box::new(Block { stream: head.stream, ends_stream, bytes: fragment.to_vec(), continuations: 0 }));
-        Ok(())
-    }
-
-    fn continuation(&mut self, cx: &mut Context<'_>, head: Head, payload: &[u8]) -> Result<(), Fault> {
-        let bytes_max = self.worker.frame().plan().limits.header.0.saturating_mul(BLOCK_LIMITS_MAX).max(BLOCK_BYTES_MIN);
-        let Some(block) = &mut self.block else { return Err(Fault::protocol("CONTINUATION of nothing")) };
-        block.continuations += 1;
-        if block.continuations > CONTINUATIONS_MAX || (block.bytes.len() + payload.len()) as u64 > bytes_max {
-            return Err(Fault::new(Code::EnhanceYourCalm, "a block of fields without end"));
-        }
-        block.bytes.extend_from_slice(payload);
-        if head.has(flag::END_HEADERS)
-            && let Some(block) = self.block.take()
-        {
-            return self.whole_block(cx, block.stream, block.ends_stream, &block.bytes);
-        }
-        Ok(())
-    }
-
-    /// A block of fields is whole: a request, or the trailers of one.
-    fn whole_block(&mut self, cx: &mut Context<'_>, id: u32, ends_stream: bool, block: &[u8]) -> Result<(), Fault> {
-        if id > self.last_stream {
-            self.last_stream = id;
-            return if id > self.last_taken { self.skip(block) } else { self.request(cx, id, ends_stream, block) };
-        }
-        let inbound = self.session.borrow_mut().stream(id).map(|stream| stream.inbound);
-        match inbound {
-            Some(Inbound::Open) => self.trailers(id, ends_stream, block),
-            Some(Inbound::Ended) => {
-                self.skip(block)?;
-                self.stream_error(id, Code::StreamClosed)
-            }
-            Some(Inbound::Reset) | None if self.session.borrow().was_reset(id) => self.skip(block),
-            Some(Inbound::Reset) | None => Err(Fault::new(Code::StreamClosed, "HEADERS on a stream that is closed")),
-        }
-    }
-
-    /// Reads a block for what it does to the table alone (RFC 9113 §4.3).
-    fn skip(&mut self, block: &[u8]) -> Result<(), Fault> {
-        self.session.borrow_mut().patience.frame()?;
-        let mut scratch = self.worker.vectors.take();
-        let decoded = self.decoder.decode(block, &mut scratch, |_, _| ());
-        self.worker.vectors.give(scratch);
-        Ok(decoded?)
-    }
-
-    fn trailers(&mut self, id: u32, ends_stream: bool, block: &[u8]) -> Result<(), Fault> {
-        let mut scratch = self.worker.vectors.take();
-        let mut lines = Vec::new();
-        let mut bytes = 0;
-        let mut result = Ok(());
-        let decoded = self.decoder.decode(block, &mut scratch, |name, value| {
-            bytes += name.len() + value.len();
-            if result.is_ok() {
-                result = if bytes > TRAILER_BYTES_MAX { Err("trailers are too long") } else { head::trailer(&mut lines, name, value) };
-            }
-        });
-        self.worker.vectors.give(scratch);
-        decoded?;
-        let mut session = self.session.borrow_mut();
-        let Some(stream) = session.stream(id) else { return Ok(()) };
-        let is_short = stream.content_left.is_some_and(|left| left > 0);
-        if result.is_err() || !ends_stream || is_short {
-            drop(session);
-            return self.stream_error(id, Code::Protocol);
-        }
-        stream.trailers = lines;
-        stream.inbound = Inbound::Ended;
-        stream.wake();
-        Ok(())
-    }
-
-    fn request(&mut self, cx: &mut Context<'_>, id: u32, ends_stream: bool, block: &[u8]) -> Result<(), Fault> {
-        let frame = self.worker.frame();
-        let mut head = self.worker.heads.take();
-        let (mut scratch, mut memory) = (self.worker.vectors.take(), self.worker.vectors.take());
-        let mut reader = HeadReader::new(&mut head, &frame.plan().limits, &mut memory);
-        let decoded = self.decoder.decode(block, &mut scratch, |name, value| reader.field(name, value));
-        let read = reader.finish();
-        self.worker.vectors.give(scratch);
-        self.worker.vectors.give(memory);
-        decoded?;
-        // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
-        if self.session.borrow().streams.len() >= STREAMS_MAX {
-            return self.stream_error(id, Code::RefusedStream);
-        }
-        let refusal = match read {
-            Ok(()) => None,
-            Err(HeadError::Refused(refusal)) => Some(refusal),
-            Err(HeadError::Malformed(cause)) => return self.malformed(id, &head, cause),
-        };
-        let stated = match head::content_length(&head) {
-            Ok(stated) if !ends_stream || stated.unwrap_or(0) == 0 => stated,
-            Ok(_) => return self.malformed(id, &head, "a content-length without content"),
-            Err(cause) => return self.malformed(id, &head, cause),
-        };
-        let (inbound, length) = match stated {
-            _ if ends_stream => (Inbound::Ended, BodyLength::Empty),
-            Some(length) => (Inbound::Open, BodyLength::Known(length)),
-            None => (Inbound::Open, BodyLength::Unknown),
-        };
-        self.taken += 1;
-        self.has_answered = true;
-        let send_window = self.session.borrow().stream_send_window;
-        let handle = Handle::open(&self.session, Stream::new(id, inbound, stated, send_window));
-        let taken = Taken { head, length, refusal };
-        let mut answer = Box::pin(answer(taken, handle, Rc::clone(&self.client), Rc::clone(&self.worker)));
-        // Most answers are at hand: they are given here, and only those that have to wait for something get a task.
-        if answer.as_mut().poll(cx).is_pending() {
-            tokio::task::spawn_local(answer);
-        }
-        Ok(())
-    }
-
-    /// What is no HTTP is not answered (RFC 9113 §8.1.1), but it is recorded.
-    fn malformed(&self, id: u32, head: &crate::http::request::RequestHead, cause: &'static str) -> Result<(), Fault> {
-        let tally = Tally { cause: Some(format!("malformed: {cause}").into()), request_bytes: head.byte_count(), ..Tally::default() };
-        self.worker.record(&self.client, head, &tally, tokio::time::Instant::now());
-        self.stream_error(id, Code::Protocol)
-    }
 }
 
 /// Windows of streams that are open move with the setting, below zero too (RFC 9113 §6.9.2).
@@ -412,8 +264,8 @@ fn set_stream_window(session: &mut Session, bytes: i64) -> Result<(), Fault> {
 /// What we say first: our settings, and the window of the connection.
 pub(super) fn greet(session: &mut Session) {
     let mut payload = Vec::new();
-    // MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE.
-    for (identifier, value) in [(0x3_u16, STREAMS_MAX as u32), (0x4, super::stream::STREAM_WINDOW_BYTES)] {
+    // MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, ENABLE_CONNECT_PROTOCOL (RFC 8441 §3).
+    for (identifier, value) in [(0x3_u16, STREAMS_MAX as u32), (0x4, super::stream::STREAM_WINDOW_BYTES), (0x8, 1)] {
         payload.extend_from_slice(&identifier.to_be_bytes());
         payload.extend_from_slice(&value.to_be_bytes());
     }

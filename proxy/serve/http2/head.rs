@@ -20,6 +20,15 @@ pub(super) enum HeadError {
     Refused(Refusal),
 }
 
+/// What a head asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An answer.
+    Answer,
+    /// A stream for a WebSocket (RFC 8441). The head is as that of HTTP/1 would be, but for its key.
+    Tunnel,
+}
+
 /// Takes one head in. What is there is there even when it is refused, for the log.
 pub(super) struct HeadReader<'a> {
     head: &'a mut RequestHead,
@@ -39,6 +48,7 @@ struct Pseudo<'a> {
     method: Option<std::ops::Range<usize>>,
     path: Option<std::ops::Range<usize>>,
     authority: Option<std::ops::Range<usize>>,
+    protocol: Option<std::ops::Range<usize>>,
     scheme: Option<std::ops::Range<usize>>,
 }
 
@@ -49,6 +59,7 @@ impl Pseudo<'_> {
             b":path" => &mut self.path,
             b":authority" => &mut self.authority,
             b":scheme" => &mut self.scheme,
+            b":protocol" => &mut self.protocol,
             b":status" => return Err("a pseudo-header field of responses"),
             _ => return Err("an unknown pseudo-header field"),
         };
@@ -70,7 +81,7 @@ impl<'a> HeadReader<'a> {
     /// `memory` is used for what has no place of its own yet.
     pub(super) fn new(head: &'a mut RequestHead, limits: &'a Limits, memory: &'a mut Vec<u8>) -> Self {
         memory.clear();
-        let pseudo = Pseudo { bytes: memory, method: None, path: None, authority: None, scheme: None };
+        let pseudo = Pseudo { bytes: memory, method: None, path: None, authority: None, protocol: None, scheme: None };
         Self { head, limits, pseudo, cookies: Vec::new(), bytes: 0, fields: 0, has_begun: false, malformed: None }
     }
 
@@ -104,6 +115,10 @@ impl<'a> HeadReader<'a> {
             return Ok(());
         }
         let value = value.trim_ascii();
+        // The key is of HTTP/1, where we make it anew (RFC 8441 §5).
+        if self.pseudo.protocol.is_some() && name == b"sec-websocket-key" {
+            return Ok(());
+        }
         if name == b"cookie" {
             // Crumbs are joined for whoever speaks another protocol (RFC 9113 §8.2.3).
             if !self.cookies.is_empty() {
@@ -123,9 +138,16 @@ impl<'a> HeadReader<'a> {
         let path = self.pseudo.get(self.pseudo.path.as_ref()).unwrap_or_default();
         self.bytes += path.len() as u64;
         let logged = if path.len() as u64 > self.limits.uri.0 { path.len().min(LOGGED_TARGET_BYTES_MAX) } else { path.len() };
+        let protocol = self.pseudo.get(self.pseudo.protocol.as_ref());
+        let method = if protocol.is_some() { b"GET" } else { method };
         self.head.start(Version::Http2, method, path.get(..logged).unwrap_or_default());
         if let Some(authority) = self.pseudo.get(self.pseudo.authority.as_ref()) {
             self.head.set_authority(authority);
+        }
+        // What HTTP/1 says by an upgrade: those who decide and forward need not know that it was said otherwise.
+        if let Some(protocol) = protocol {
+            self.head.push(b"upgrade", protocol);
+            self.head.push(b"connection", b"upgrade");
         }
     }
 
@@ -133,7 +155,7 @@ impl<'a> HeadReader<'a> {
     ///
     /// # Errors
     /// See [`HeadError`].
-    pub(super) fn finish(mut self) -> Result<(), HeadError> {
+    pub(super) fn finish(mut self) -> Result<Purpose, HeadError> {
         if !self.has_begun {
             self.begin();
         }
@@ -144,7 +166,8 @@ impl<'a> HeadReader<'a> {
             return Err(HeadError::Malformed(cause));
         }
         self.check_pseudo().map_err(HeadError::Malformed)?;
-        self.check_limits().and_then(|()| self.check()).map_err(HeadError::Refused)
+        self.check_limits().and_then(|()| self.check()).map_err(HeadError::Refused)?;
+        Ok(if self.pseudo.protocol.is_some() { Purpose::Tunnel } else { Purpose::Answer })
     }
 
     fn check_pseudo(&self) -> Result<(), &'static str> {
@@ -152,7 +175,11 @@ impl<'a> HeadReader<'a> {
         if method.is_empty() || !method.iter().all(|&byte| is_token_byte(byte)) {
             return Err("a malformed :method");
         }
-        if method == b"CONNECT" {
+        let is_extended = self.pseudo.protocol.is_some();
+        if is_extended && method != b"CONNECT" {
+            return Err(":protocol without CONNECT");
+        }
+        if method == b"CONNECT" && !is_extended {
             // It names a server and nothing else (RFC 9113 §8.5).
             let is_bare = self.pseudo.scheme.is_none() && self.pseudo.path.is_none() && self.pseudo.authority.is_some();
             return if is_bare { Ok(()) } else { Err("a malformed CONNECT") };
@@ -192,6 +219,11 @@ impl<'a> HeadReader<'a> {
 
     fn check(&self) -> Result<(), Refusal> {
         check_authority(self.head)?;
+        if let Some(protocol) = self.pseudo.get(self.pseudo.protocol.as_ref())
+            && protocol != b"websocket"
+        {
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "a :protocol that is not websocket"));
+        }
         if self.head.method_token() == b"CONNECT" {
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT: not a forward proxy"));
         }
@@ -278,7 +310,7 @@ mod tests {
         let mut reader = HeadReader::new(&mut head, &defaults::LIMITS, &mut memory);
         fields.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
         match reader.finish() {
-            Ok(()) => Ok(head),
+            Ok(_) => Ok(head),
             Err(HeadError::Malformed(cause)) => Err(cause.to_owned()),
             Err(HeadError::Refused(refusal)) => Err(refusal.status.as_u16().to_string()),
         }
@@ -312,7 +344,7 @@ mod tests {
             (&[("x", "y"), (":path", "/")], "a pseudo-header field behind a field"),
             (&[(":path", "/")], "a pseudo-header field twice"),
             (&[(":status", "200")], "a pseudo-header field of responses"),
-            (&[(":protocol", "websocket")], "an unknown pseudo-header field"),
+            (&[(":protocol", "websocket")], ":protocol without CONNECT"),
             (&[("x", &long)], "431"),
             (&[("host", "other")], "400"),
             (&[("expect", "cake")], "417"),

@@ -91,8 +91,7 @@ impl Outbox {
     }
 
     /// HEADERS, with CONTINUATION where the block that `write` makes is longer than a frame.
-    pub(super) fn headers(&mut self, stream: u32, ends_stream: bool, write: impl FnOnce(&mut Vec<u8>)) {
-        let flags = if ends_stream { flag::END_STREAM } else { 0 };
+    pub(super) fn headers(&mut self, stream: u32, flags: u8, write: impl FnOnce(&mut Vec<u8>)) {
         self.copy(|out| {
             let start = out.len();
             out.extend_from_slice(&[0; frame::HEAD_BYTES]);
@@ -111,8 +110,7 @@ impl Outbox {
     }
 
     /// DATA.
-    pub(super) fn data(&mut self, stream: u32, content: Bytes, ends_stream: bool) {
-        let flags = if ends_stream { flag::END_STREAM } else { 0 };
+    pub(super) fn data(&mut self, stream: u32, flags: u8, content: Bytes) {
         let head = Head { length: content.len(), kind: Kind::Data, flags, stream };
         if content.len() <= COPIED_BYTES_MAX {
             self.copy(|out| {
@@ -255,9 +253,9 @@ mod tests {
     async fn what_is_taken_in_crumbs_arrives_whole_and_in_order() {
         for room in [7, 64 * 1024] {
             let mut outbox = Outbox::default();
-            outbox.headers(1, false, |out| out.extend_from_slice(b"block"));
-            outbox.data(1, Bytes::from(vec![b'x'; COPIED_BYTES_MAX + 1]), false);
-            outbox.data(1, Bytes::from_static(b"end"), true);
+            outbox.headers(1, 0, |out| out.extend_from_slice(b"block"));
+            outbox.data(1, 0, Bytes::from(vec![b'x'; COPIED_BYTES_MAX + 1]));
+            outbox.data(1, flag::END_STREAM, Bytes::from_static(b"end"));
             outbox.reset(3, Code::Cancel);
             let bytes = written(outbox, room).await;
             let expected = [
@@ -273,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_block_that_is_longer_than_a_frame_is_continued() {
         let mut outbox = Outbox::default();
-        outbox.headers(1, true, |out| out.resize(out.len() + 40_000, 0));
+        outbox.headers(1, flag::END_STREAM, |out| out.resize(out.len() + 40_000, 0));
         let expected = [
             (Kind::Headers, flag::END_STREAM, 16_384),
             (Kind::Continuation, 0, 16_384),

@@ -21,18 +21,12 @@ const FRAMES_PER_ANSWER: u32 = 8;
 const FRAMES_PER_CONTENT: u32 = 4;
 
 /// The patience with one client.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Patience {
     resets: u32,
     provoked: u32,
     frames: u32,
     since: Option<Instant>,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { resets: 0, provoked: 0, frames: 0, since: None }
-    }
 }
 
 impl Patience {

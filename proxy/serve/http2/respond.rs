@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::session::Handle;
-use super::stream::Then;
+use super::handle::Handle;
+use super::stream::{SentHead, Then};
 use crate::assets::{Body, Stored};
 use crate::http::frame::Code;
 use crate::http::hpack::encoder;
@@ -31,16 +31,31 @@ pub(super) struct Http2Responder {
     deadline: Deadline,
     idle: Duration,
     is_head: bool,
+    /// The client asked for a tunnel: only one may be answered with success (RFC 8441 §5).
+    wants_tunnel: bool,
     sent: Sent,
 }
 
 impl Http2Responder {
     pub(super) fn new(stream: Rc<Handle>, is_head: bool, idle: Duration) -> Self {
-        Self { stream, deadline: Deadline::default(), idle, is_head, sent: Sent::default() }
+        Self { stream, deadline: Deadline::default(), idle, is_head, wants_tunnel: false, sent: Sent::default() }
+    }
+
+    /// The client wants a tunnel.
+    pub(super) fn wants_tunnel(&mut self) {
+        self.wants_tunnel = true;
     }
 
     fn send_head(&mut self, head: &ResponseHead<'_>, end: bool) -> io::Result<()> {
-        self.stream.session().send_head(self.stream.id, true, end, |out| write_head(out, head))?;
+        if self.wants_tunnel && head.status.is_success() {
+            // What is there speaks no WebSocket, and its content must not be taken for one.
+            self.wants_tunnel = false;
+            self.is_head = true;
+            let refused = ResponseHead::new(StatusCode::NOT_IMPLEMENTED, None, ContentLength::Known(0));
+            return self.send_head(&refused, true);
+        }
+        let kind = if end { SentHead::Whole } else { SentHead::Begins };
+        self.stream.session().send_head(self.stream.id, kind, |out| write_head(out, head))?;
         self.sent.status = Some(head.status);
         self.sent.is_complete = end;
         Ok(())
@@ -138,7 +153,7 @@ impl Responder for Http2Responder {
         if self.has_begun() {
             return Ok(());
         }
-        self.stream.session().send_head(self.stream.id, false, false, |out| {
+        self.stream.session().send_head(self.stream.id, SentHead::Interim, |out| {
             encoder::status(out, status.as_u16());
             write_lines(out, lines);
         })
@@ -148,7 +163,7 @@ impl Responder for Http2Responder {
         let empty = self.is_head || matches!(&body, Body::Empty) || matches!(&body, Body::Memory(bytes) if bytes.is_empty());
         self.send_head(head, empty)?;
         match body {
-            _ if empty => Ok(()),
+            _ if empty || self.is_head => Ok(()),
             Body::Empty => Ok(()),
             Body::Memory(bytes) => self.send_data(bytes, Then::End).await,
             Body::Stored { file, offset, length } => match file.copy(offset, length) {
@@ -162,7 +177,7 @@ impl Responder for Http2Responder {
     async fn begin(&mut self, head: &ResponseHead<'_>, first: Piece<'_>) -> io::Result<()> {
         let empty = self.is_head || (first.is_last && first.data.is_empty() && first.trailers.is_empty());
         self.send_head(head, empty)?;
-        if empty { Ok(()) } else { self.send_piece(first).await }
+        if empty || self.is_head { Ok(()) } else { self.send_piece(first).await }
     }
 
     async fn write(&mut self, piece: Piece<'_>) -> io::Result<()> {
@@ -174,8 +189,18 @@ impl Responder for Http2Responder {
         self.stream.session().reset(self.stream.id, Code::Internal);
     }
 
-    async fn upgrade(&mut self, _head: &ResponseHead<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()> {
+        // What HTTP/1 says of an upgrade has no place here (RFC 8441 §5).
+        let is_ours = |name: &[u8]| !matches!(name, b"upgrade" | b"connection" | b"sec-websocket-accept");
+        self.stream.session().send_head(self.stream.id, SentHead::Begins, |out| {
+            encoder::status(out, StatusCode::OK.as_u16());
+            for (name, value) in split_lines(&head.lines).filter(|(name, _)| is_ours(&name.to_ascii_lowercase())) {
+                encoder::field(out, name, value);
+            }
+        })?;
+        self.sent.status = Some(StatusCode::OK);
+        self.sent.is_complete = true;
+        Ok(())
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -183,7 +208,7 @@ impl Responder for Http2Responder {
     }
 
     fn can_upgrade(&self) -> bool {
-        false
+        self.wants_tunnel
     }
 
     fn has_begun(&self) -> bool {

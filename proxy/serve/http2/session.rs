@@ -2,29 +2,22 @@
 //!
 //! Tasks say what they have to say here, and read here what came for them; bytes move in `connection` alone. Nothing here waits.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::fault::Fault;
 use super::outbox::{KEPT_BYTES_MAX, Outbox};
 use super::patience::Patience;
-use super::stream::{Inbound, Outbound, STREAM_WINDOW_BYTES, Stream, Then, gone};
-use crate::http::frame::{Code, PAYLOAD_BYTES_MAX, WINDOW_BYTES_MAX};
+use super::stream::{Inbound, Outbound, STREAM_WINDOW_BYTES, SentHead, Stream, Then, gone};
+use crate::http::frame::{Code, flag};
 use crate::serve::worker::Worker;
 
 /// The window of a connection: what all its uploads together may have in flight, and in memory.
 pub(super) const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// The windows that both sides begin with (RFC 9113 §6.9.2).
 pub(super) const INITIAL_WINDOW_BYTES: u32 = 65_535;
-/// Content that waits to be written: enough for one large write, and no more than a client may leave lying.
-const WAITING_BYTES_MAX: usize = 256 * 1024;
-/// A frame of content below it, cut so short by a window, is not worth what it costs.
-const CRUMB_BYTES_MAX: usize = 512;
 /// Streams that we have reset and whose last frames may still be on their way.
 const RESETS_REMEMBERED_MAX: usize = 64;
 
@@ -41,7 +34,7 @@ pub(super) struct Session {
     pub(super) receive_window: i64,
     credit: u32,
     /// Streams that have content and a window, in turn.
-    queue: VecDeque<u32>,
+    pub(super) queue: VecDeque<u32>,
     reset_ids: VecDeque<u32>,
     driver: Option<Waker>,
     /// The driver is at work, and will see what is said.
@@ -138,20 +131,24 @@ impl Session {
 
     // What tasks say.
 
-    /// Sends a head, interim or final.
-    pub(super) fn send_head(&mut self, id: u32, is_final: bool, ends: bool, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    /// Sends a head.
+    pub(super) fn send_head(&mut self, id: u32, kind: SentHead, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let stream = self.alive(id)?;
         if stream.outbound != Outbound::Idle {
             return Err(gone());
         }
-        if is_final {
-            stream.outbound = if ends { Outbound::Ended } else { Outbound::Begun };
+        let mut flags = 0;
+        match kind {
+            SentHead::Interim => {}
+            SentHead::Begins => stream.outbound = Outbound::Begun,
+            SentHead::Whole => {
+                stream.outbound = Outbound::Ended;
+                flags = flag::END_STREAM;
+                self.patience.answered();
+            }
         }
-        self.outbox.headers(id, ends, write);
+        self.outbox.headers(id, flags, write);
         self.said += 1;
-        if ends {
-            self.patience.answered();
-        }
         self.wake_driver();
         Ok(())
     }
@@ -166,7 +163,7 @@ impl Session {
         stream.then = then;
         if stream.pending.is_empty() {
             if stream.then == Then::End {
-                self.outbox.data(id, Bytes::new(), true);
+                self.outbox.data(id, flag::END_STREAM, Bytes::new());
             }
             self.end(id);
         } else {
@@ -258,12 +255,16 @@ impl Session {
         }
     }
 
-    /// Resets a stream: nothing more is said on it, and nothing more is heard.
+    /// Resets a stream, unless that was done: nothing more is said on it, and nothing more is heard.
     pub(super) fn reset(&mut self, id: u32, code: Code) {
+        if self.stream(id).is_none_or(|stream| stream.inbound != Inbound::Reset) {
+            self.refuse(id, code);
+        }
+    }
+
+    /// Resets a stream that may be closed.
+    pub(super) fn refuse(&mut self, id: u32, code: Code) {
         if let Some(stream) = self.stream(id) {
-            if stream.inbound == Inbound::Reset {
-                return;
-            }
             stream.inbound = Inbound::Reset;
             stream.outbound = Outbound::Ended;
             stream.pending = Bytes::new();
@@ -282,7 +283,7 @@ impl Session {
     }
 
     /// The task of a stream has ended, and says what is left to say.
-    fn close(&mut self, id: u32) {
+    pub(super) fn close(&mut self, id: u32) {
         let Some(at) = self.position(id) else { return };
         let stream = self.streams.remove(at);
         self.credit_connection(u32::try_from(stream.inbox.len()).unwrap_or(u32::MAX));
@@ -298,127 +299,5 @@ impl Session {
         }
         // Even with nothing to say: a connection that closes waits for its last stream.
         self.wake_driver();
-    }
-
-    // How content goes out.
-
-    /// Lets a stream have its turn, if it can use one.
-    pub(super) fn enqueue(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id)
-            && stream.can_send()
-            && !stream.is_queued
-        {
-            stream.is_queued = true;
-            self.queue.push_back(id);
-        }
-    }
-
-    /// Lets all streams that wait have their turn; after a change of the settings.
-    pub(super) fn enqueue_all(&mut self) {
-        for stream in &mut self.streams {
-            if stream.can_send() && !stream.is_queued {
-                stream.is_queued = true;
-                self.queue.push_back(stream.id);
-            }
-        }
-    }
-
-    /// Moves content to the outbox while it has room and the windows are open: a frame of each stream in turn.
-    pub(super) fn pump(&mut self) {
-        while self.outbox.waiting() < WAITING_BYTES_MAX && self.send_window > 0 {
-            let Some(id) = self.queue.pop_front() else { return };
-            let window = self.send_window;
-            let Some(stream) = self.stream(id) else { continue };
-            stream.is_queued = false;
-            let bytes = window.min(stream.send_window).min(PAYLOAD_BYTES_MAX as i64);
-            let Ok(bytes) = usize::try_from(bytes) else { continue };
-            let content = if bytes >= stream.pending.len() { std::mem::take(&mut stream.pending) } else { stream.pending.split_to(bytes) };
-            if content.is_empty() {
-                continue;
-            }
-            let bytes = content.len() as i64;
-            stream.send_window -= bytes;
-            let is_last = stream.pending.is_empty();
-            // A client that opens its windows by crumbs makes us work for them.
-            let is_crumb = !is_last && content.len() < CRUMB_BYTES_MAX;
-            let ends = is_last && stream.then == Then::End;
-            if is_last {
-                stream.wake();
-            }
-            self.send_window -= bytes;
-            self.outbox.data(id, content, ends);
-            self.said += 1;
-            if !is_crumb {
-                self.patience.moved();
-            }
-            if is_last {
-                self.end(id);
-            } else {
-                self.enqueue(id);
-            }
-        }
-    }
-
-    /// The content of a stream is out: its trailers follow, if it has some, and it has ended.
-    fn end(&mut self, id: u32) {
-        let Some(stream) = self.stream(id) else { return };
-        match std::mem::replace(&mut stream.then, Then::More) {
-            Then::More => return,
-            Then::End => {}
-            Then::Trailers(block) => {
-                let _ = stream;
-                self.outbox.headers(id, true, |out| out.extend_from_slice(&block));
-            }
-        }
-        self.said += 1;
-        self.patience.answered();
-        if let Some(stream) = self.stream(id) {
-            stream.outbound = Outbound::Ended;
-        }
-    }
-
-    /// The client has opened a window, of a stream or (0) of the connection.
-    pub(super) fn opened(&mut self, id: u32, bytes: u32) -> Result<(), Fault> {
-        let overflow = Fault::new(Code::FlowControl, "WINDOW_UPDATE above the largest window");
-        if id == 0 {
-            self.send_window += i64::from(bytes);
-            return if self.send_window > WINDOW_BYTES_MAX { Err(overflow) } else { Ok(()) };
-        }
-        let Some(stream) = self.stream(id) else { return Ok(()) };
-        stream.send_window += i64::from(bytes);
-        if stream.send_window > WINDOW_BYTES_MAX {
-            self.patience.provoked()?;
-            self.reset(id, Code::FlowControl);
-        } else {
-            self.enqueue(id);
-        }
-        Ok(())
-    }
-}
-
-/// A task's hold of its stream; dropping it ends the stream.
-#[derive(Debug)]
-pub(super) struct Handle {
-    session: Rc<RefCell<Session>>,
-    pub(super) id: u32,
-}
-
-impl Handle {
-    /// Opens a stream.
-    pub(super) fn open(session: &Rc<RefCell<Session>>, stream: Stream) -> Self {
-        let id = stream.id;
-        session.borrow_mut().streams.push(stream);
-        Self { session: Rc::clone(session), id }
-    }
-
-    /// What all streams share.
-    pub(super) fn session(&self) -> std::cell::RefMut<'_, Session> {
-        self.session.borrow_mut()
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.session.borrow_mut().close(self.id);
     }
 }

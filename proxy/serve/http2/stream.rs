@@ -30,6 +30,17 @@ pub(super) enum Outbound {
     Ended,
 }
 
+/// A head that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SentHead {
+    /// Another follows (RFC 9110 §15.2).
+    Interim,
+    /// Content follows.
+    Begins,
+    /// Nothing follows.
+    Whole,
+}
+
 /// What follows the content that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Then {
