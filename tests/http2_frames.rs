@@ -193,6 +193,17 @@ fn every_mistake_has_its_code_and_what_is_none_is_answered() {
     assert!(count >= 120, "only {count} cases");
 }
 
+#[test]
+fn a_client_that_wants_a_smaller_table_is_told_that_it_has_it() {
+    let (edge, _api) = start();
+    let mut client = Raw::connect(&edge);
+    client.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]), &frame(HEADERS, 5, 1, GET), &frame(HEADERS, 5, 3, GET)].concat());
+    let frames = client.until(|frame| frame.kind == HEADERS && frame.stream == 3);
+    let blocks: Vec<&[u8]> = frames.iter().filter(|frame| frame.kind == HEADERS).map(|frame| &frame.payload[..2]).collect();
+    // The size, before the first fields and once; then the status 200.
+    assert_eq!((blocks[0], blocks[1][0]), (&[0x20, 0x88][..], 0x88));
+}
+
 /// Sends until the edge has had enough; what it says then.
 fn flood(edge: &Edge, piece: impl Fn(u32) -> Vec<u8>, pieces: u32) -> u32 {
     let mut client = Raw::connect(edge);

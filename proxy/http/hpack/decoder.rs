@@ -4,8 +4,8 @@ use super::dynamic_table::DynamicTable;
 use super::static_table::{self, FIELD_COUNT};
 use super::{HpackError, huffman, integer};
 
-/// The table that clients may fill: the default, which nothing needs to be said for (RFC 9113 §6.5.2).
-const TABLE_BYTES_MAX: usize = 4096;
+/// The table that both sides begin with, and that clients may fill: the default, which nothing needs to be said for (RFC 9113 §6.5.2).
+pub const TABLE_BYTES_MAX: usize = 4096;
 
 /// The decoder of one connection.
 #[derive(Debug)]

@@ -9,6 +9,11 @@ const NEVER_INDEXED: u8 = 0x10;
 /// `content-length` (index 28) as a literal without indexing.
 const CONTENT_LENGTH: [u8; 2] = [0x0F, 28 - 15];
 
+/// Appends that the dynamic table has no room (RFC 7541 §6.3); goes before all fields.
+pub fn table_of_zero(out: &mut Vec<u8>) {
+    out.push(0x20);
+}
+
 /// Appends `:status`.
 pub fn status(out: &mut Vec<u8>, code: u16) {
     // The statuses of the static table (RFC 7541 Appendix A).

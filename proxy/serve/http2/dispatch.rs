@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::session::{INITIAL_WINDOW_BYTES, Session};
 use super::stream::{Inbound, Outbound};
 use crate::http::frame::{self, Code, Head, Kind, WINDOW_BYTES_MAX, flag};
-use crate::http::hpack::Decoder;
+use crate::http::hpack::decoder::{Decoder, TABLE_BYTES_MAX};
 use crate::serve::client::Client;
 use crate::serve::worker::Worker;
 
@@ -112,8 +112,9 @@ impl Dispatch {
             return Err(Fault::size("SETTINGS of a broken length"));
         }
         for (identifier, value) in frame::settings(payload) {
-            // RFC 9113 §6.5.2. What we never use (the table of the encoder, pushes, the size of lists) is not kept.
+            // RFC 9113 §6.5.2. What we never use (pushes, the size of lists) is not kept.
             match identifier {
+                0x1 if (value as usize) < TABLE_BYTES_MAX => session.outbox.say_table(),
                 0x2 if value > 1 => return Err(Fault::protocol("ENABLE_PUSH that is neither 0 nor 1")),
                 0x4 => set_stream_window(&mut session, i64::from(value))?,
                 0x5 if !(16_384..1 << 24).contains(&value) => return Err(Fault::protocol("MAX_FRAME_SIZE out of bounds")),

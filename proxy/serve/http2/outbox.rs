@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use crate::http::frame::{self, Code, Head, Kind, flag};
+use crate::http::hpack::encoder;
 
 /// A content above this is not worth a copy.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
@@ -32,6 +33,8 @@ pub(super) struct Outbox {
     parts: VecDeque<Part>,
     /// Bytes that wait.
     waiting: usize,
+    /// The next block says that its table is empty.
+    says_table: bool,
 }
 
 #[derive(Debug)]
@@ -90,11 +93,20 @@ impl Outbox {
         self.frame(Kind::GoAway, 0, 0, &[a, b, c, d, w, x, y, z]);
     }
 
+    /// The client wants a smaller table than the one that both began with, and waits to be told that it is (RFC 7541 §4.2). Ours is empty.
+    pub(super) fn say_table(&mut self) {
+        self.says_table = true;
+    }
+
     /// HEADERS, with CONTINUATION where the block that `write` makes is longer than a frame.
     pub(super) fn headers(&mut self, stream: u32, flags: u8, write: impl FnOnce(&mut Vec<u8>)) {
+        let says_table = std::mem::take(&mut self.says_table);
         self.copy(|out| {
             let start = out.len();
             out.extend_from_slice(&[0; frame::HEAD_BYTES]);
+            if says_table {
+                encoder::table_of_zero(out);
+            }
             write(out);
             let length = out.len() - start - frame::HEAD_BYTES;
             let head = Head { length, kind: Kind::Headers, flags: flags | flag::END_HEADERS, stream };
