@@ -75,6 +75,11 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
         }
     }
     drop(exchange);
+    give_back(head, &worker);
+}
+
+/// Memory of a head, for the next.
+pub(super) fn give_back(head: RequestHead, worker: &Worker) {
     if head.byte_count() <= HEAD_BYTES_KEPT_MAX {
         worker.heads.give(head);
     }

@@ -3,15 +3,20 @@
 use std::rc::Rc;
 use std::task::Context;
 
-use super::answer::{Taken, answer};
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::answer::{Taken, answer, give_back};
 use super::dispatch::{Dispatch, STREAMS_MAX};
 use super::fault::Fault;
 use super::handle::Handle;
 use super::head::{self, HeadError, HeadReader, Purpose};
+use super::respond::write_head;
 use super::stream::{Inbound, Stream};
 use crate::http::frame::{self, Code, Head, flag};
-use crate::http::request::RequestHead;
-use crate::serve::exchange::BodyLength;
+use crate::http::request::{Method, RequestHead};
+use crate::serve::exchange::{BodyLength, Sent};
+use crate::serve::handler::at_hand;
 use crate::serve::worker::{Tally, Worker};
 
 /// A block may be so many times as long as `limits.header`, so that one that is too long for it is answered with 431; a longer one is not read at all.
@@ -151,6 +156,10 @@ impl Dispatch {
         };
         self.taken += 1;
         self.has_answered = true;
+        if refusal.is_none() && purpose == Purpose::Answer && inbound == Inbound::Ended && self.answer_at_hand(id, &head) {
+            give_back(head, &self.worker);
+            return Ok(());
+        }
         let send_window = self.session.borrow().stream_send_window;
         let handle = Handle::open(&self.session, Stream::new(id, inbound, stated, send_window));
         let taken = Taken { head, length, refusal, purpose };
@@ -162,10 +171,30 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Answers a request without a body, if nothing has to be waited for.
+    fn answer_at_hand(&self, id: u32, head: &RequestHead) -> bool {
+        let started = Instant::now();
+        let (live, _) = self.worker.serving();
+        let Some((response, content)) = at_hand(&live, &self.client, head, &self.worker) else { return false };
+        let is_head = head.method() == Method::Head;
+        let content = if is_head { Bytes::new() } else { content };
+        let mut session = self.session.borrow_mut();
+        if !session.has_room(content.len()) {
+            return false;
+        }
+        let sent = Sent { status: Some(response.status), body_bytes: content.len() as u64, is_complete: true };
+        session.send_whole(id, content, |out| write_head(out, &response));
+        drop(session);
+        let tally = Tally { sent, request_bytes: head.byte_count(), ..Tally::default() };
+        self.worker.record(&self.client, head, &tally, started);
+        self.worker.vectors.give(response.lines);
+        true
+    }
+
     /// What is no HTTP is not answered (RFC 9113 §8.1.1), but it is recorded.
     fn malformed(&self, id: u32, head: &RequestHead, cause: &'static str) -> Result<(), Fault> {
         let tally = Tally { cause: Some(format!("malformed: {cause}").into()), request_bytes: head.byte_count(), ..Tally::default() };
-        self.worker.record(&self.client, head, &tally, tokio::time::Instant::now());
+        self.worker.record(&self.client, head, &tally, Instant::now());
         self.stream_error(id, Code::Protocol)
     }
 }

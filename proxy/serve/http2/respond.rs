@@ -125,7 +125,7 @@ impl Http2Responder {
 }
 
 /// The block of a final head.
-fn write_head(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
+pub(super) fn write_head(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
     encoder::status(out, head.status.as_u16());
     if let ContentLength::Known(length) = head.length {
         encoder::content_length(out, length);

@@ -1,5 +1,7 @@
 //! How content goes out: a frame of each stream in turn, as far as the windows and the outbox have room.
 
+use bytes::Bytes;
+
 use super::fault::Fault;
 use super::session::Session;
 use super::stream::{Outbound, Then};
@@ -11,6 +13,27 @@ const WAITING_BYTES_MAX: usize = 256 * 1024;
 const CRUMB_BYTES_MAX: usize = 512;
 
 impl Session {
+    /// `true` when an answer of so many bytes would go out at once, before nothing that waits.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let bytes_wanted = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.queue.is_empty()
+            && self.outbox.waiting() < WAITING_BYTES_MAX
+            && self.send_window >= bytes_wanted
+            && self.stream_send_window >= bytes_wanted
+    }
+
+    /// Sends a whole answer on a stream that was just opened and is closed by it. There must be room.
+    pub(super) fn send_whole(&mut self, id: u32, content: Bytes, write: impl FnOnce(&mut Vec<u8>)) {
+        let ends = if content.is_empty() { flag::END_STREAM } else { 0 };
+        self.outbox.headers(id, ends, write);
+        self.said += 1;
+        if !content.is_empty() {
+            self.send_window -= i64::try_from(content.len()).unwrap_or(i64::MAX);
+            self.outbox.data(id, flag::END_STREAM, content);
+        }
+        self.patience.answered();
+    }
+
     /// Lets a stream have its turn, if it can use one.
     pub(super) fn enqueue(&mut self, id: u32) {
         if let Some(stream) = self.stream(id)
