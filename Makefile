@@ -57,7 +57,7 @@ bench-compare: ## two results side by side: A=benches/results/… B=benches/resu
 micro: build-needs ## small benchmarks of single functions
 	cargo bench --bench micro
 
-fuzz: build-needs ## one fuzzer for a while, with a nightly compiler; TARGET=path|range|accept_encoding|conditional|proxy_protocol SECONDS=900
+fuzz: build-needs ## one fuzzer for a while, with a nightly compiler; TARGET=path|range|accept_encoding|conditional|proxy_protocol|hpack|http2 SECONDS=900
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 	@rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
 	@mkdir -p fuzz/found/$(or $(TARGET),range)

@@ -1,5 +1,7 @@
 //! HTTP/2: the same answers as HTTP/1, many at once, and no stream that fails takes the others with it.
 
+use std::io::Read;
+
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::support::http2::{Http2, get, run};
@@ -20,6 +22,9 @@ header_count = 20
 to = "unix:api.sock"
 [[route]]
 path = "/api"
+proxy = "api"
+[[route]]
+path = "/ws"
 proxy = "api"
 [[route]]
 path = "/"
@@ -261,7 +266,6 @@ fn played() -> (Edge, std::os::unix::net::UnixListener) {
 
 /// Takes one request up to the end of its head, and says nothing; ready once the edge has closed the connection.
 fn silent(listener: std::os::unix::net::UnixListener) -> tokio::task::JoinHandle<std::io::Result<usize>> {
-    use std::io::Read;
     tokio::task::spawn_blocking(move || {
         let (mut stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(crate::support::PATIENCE))?;
@@ -315,5 +319,95 @@ fn a_client_that_waits_for_a_100_gets_it_before_it_sends_its_body() {
         assert_eq!(interim.status(), 100);
         stream.send_data(bytes::Bytes::from_static(b"hello"), true).expect("the body");
         assert_eq!(response.await.expect("an answer").status(), 200);
+    });
+}
+
+/// Takes a piece in; `true` when none comes for a moment.
+fn pieces_pause(pieces: &std::sync::mpsc::Receiver<Vec<u8>>, taken: &mut Vec<u8>) -> bool {
+    pieces.recv_timeout(std::time::Duration::from_millis(200)).map(|piece| taken.extend(piece)).is_err()
+}
+
+#[test]
+fn a_slow_download_is_not_cut_by_a_stop() {
+    if !crate::support::has("curl") {
+        return;
+    }
+    // More than the kernel holds between two programs, so that some of it is on its way when all was said.
+    let long = film().repeat(2)[..7_000_000].to_vec();
+    let site = Site::new(SITE);
+    site.write("site/long.mp4", &long);
+    let mut edge = Edge::start_with(site, |_| {});
+    let url = format!("https://localhost:{}/long.mp4", edge.address().port());
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["--silent", "--show-error", "--http2", "--limit-rate", "1500k", "--output", "-", "--cacert"]);
+    curl.arg(edge.site.join("certs/ca.pem")).args(["--resolve", &format!("localhost:{}:127.0.0.1", edge.address().port()), &url]);
+    let mut download = curl.stdout(std::process::Stdio::piped()).spawn().expect("curl");
+    let mut content = download.stdout.take().expect("its output");
+    let (sender, pieces) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut piece = vec![0; 64 * 1024];
+        while let Ok(bytes @ 1..) = content.read(&mut piece) {
+            sender.send(piece[..bytes].to_vec()).expect("the test goes on");
+        }
+    });
+    // The client takes nothing for a while, and what was said waits in the kernel: the stop begins in the middle of it.
+    let mut downloaded = Vec::new();
+    while !pieces_pause(&pieces, &mut downloaded) || downloaded.is_empty() {}
+    edge.signal(rustix::process::Signal::TERM);
+    pieces.iter().for_each(|piece| downloaded.extend(piece));
+    assert!(download.wait().expect("curl ends").success() && downloaded == long, "{} bytes", downloaded.len());
+    assert_eq!(edge.wait().status.code(), Some(0));
+}
+
+/// A text of five letters, as clients send it (masked, with zeros) and as servers do (RFC 6455 §5.7).
+const HELLO_MASKED: &[u8] = b"\x81\x85\0\0\0\0hello";
+const HELLO: &[u8] = b"\x81\x05hello";
+
+fn websocket(path: &str) -> Request<()> {
+    let request = Request::connect(format!("https://localhost{path}")).header("sec-websocket-version", "13");
+    request.extension(h2::ext::Protocol::from_static("websocket")).body(()).expect("a request")
+}
+
+#[test]
+fn a_websocket_runs_over_a_stream() {
+    let (edge, _api) = start();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        assert!(client.send.is_extended_connect_protocol_enabled());
+        let (response, mut stream) =
+            client.send.clone().ready().await.expect("room").send_request(websocket("/ws/echo"), false).expect("a stream");
+        let response = response.await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        for name in ["upgrade", "connection", "sec-websocket-accept"] {
+            assert!(!response.headers().contains_key(name), "{name}");
+        }
+        let mut content = response.into_body();
+        stream.send_data(bytes::Bytes::from_static(HELLO_MASKED), false).expect("a frame");
+        let mut seen = Vec::new();
+        while !seen.windows(HELLO.len()).any(|part| part == HELLO) {
+            seen.extend_from_slice(&content.data().await.expect("it is open").expect("a frame"));
+        }
+        // Other streams of the connection go on beside it, and its end is an end.
+        assert_eq!(client.get("/").await.expect("an answer").body, b"home");
+        stream.send_data(bytes::Bytes::from_static(b"\x88\x82\0\0\0\0\x03\xe8"), true).expect("a close");
+        while let Some(piece) = content.data().await {
+            piece.expect("an end without a reset");
+        }
+    });
+    edge.wait_for_access("the tunnel", |line| line["path"] == "/ws/echo" && line["status"] == 200);
+}
+
+#[test]
+fn a_websocket_to_what_speaks_none_is_no_success() {
+    let (edge, _api) = start();
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        assert_eq!(client.get("/").await.expect("an answer").status, 200);
+        for (path, status) in [("/", 501), ("/api/echo", 501), ("/missing.js", 404)] {
+            let (response, _stream) =
+                client.send.clone().ready().await.expect("room").send_request(websocket(path), false).expect("a stream");
+            assert_eq!(response.await.expect("an answer").status().as_u16(), status, "{path}");
+        }
     });
 }

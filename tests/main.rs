@@ -33,6 +33,7 @@ mod framing;
 mod headers;
 mod hold;
 mod http2;
+mod http2_frames;
 mod large_files;
 mod limits;
 mod listeners;

@@ -1,7 +1,10 @@
 //! A block of response fields that is known before the request: serialised once, in the forms that HTTP/1 and HTTP/2 want.
 
+use std::sync::OnceLock;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::hpack::encoder;
 /// Room for the lines of a usual response; made once instead of by doubling.
 const LINES_BYTES: usize = 1024;
 
@@ -9,10 +12,12 @@ const LINES_BYTES: usize = 1024;
 const MAP_ENTRY_BYTES: usize = size_of::<(HeaderName, HeaderValue)>() + 40;
 
 /// Fields in both forms. Never holds `Date`, `Content-Length`, `Transfer-Encoding` or `Connection`: the protocol writes those.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct FieldBlock {
     lines: Box<[u8]>,
     map: HeaderMap,
+    /// Made when HTTP/2 first asks for it: most of a build is never asked for.
+    hpack: OnceLock<Box<[u8]>>,
 }
 
 impl FieldBlock {
@@ -28,7 +33,7 @@ impl FieldBlock {
             lines.extend_from_slice(b"\r\n");
             map.append(name, value);
         }
-        Self { lines: lines.into_boxed_slice(), map }
+        Self { lines: lines.into_boxed_slice(), map, hpack: OnceLock::new() }
     }
 
     /// `name: value\r\n` for each field, without the empty line.
@@ -41,8 +46,30 @@ impl FieldBlock {
         (self.lines.len() + self.map.capacity() * MAP_ENTRY_BYTES) as u64
     }
 
-    /// The fields for HTTP/2.
+    /// The fields as HTTP/2 sends them (RFC 7541), the same on every connection.
+    pub fn hpack(&self) -> &[u8] {
+        self.hpack.get_or_init(|| {
+            let mut block = Vec::new();
+            // In the order of the lines, which a map does not keep.
+            for line in self.lines.split(|&byte| byte == b'\n') {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                if let Some((name, value)) = memchr::memchr(b':', line).and_then(|colon| line.split_at_checked(colon)) {
+                    encoder::constant_field(&mut block, name, value.get(2..).unwrap_or_default());
+                }
+            }
+            block.into_boxed_slice()
+        })
+    }
+
+    /// The fields as types.
     pub fn map(&self) -> &HeaderMap {
         &self.map
+    }
+}
+
+/// Whether it was asked for over HTTP/2 yet makes no difference.
+impl PartialEq for FieldBlock {
+    fn eq(&self, other: &Self) -> bool {
+        self.lines == other.lines
     }
 }

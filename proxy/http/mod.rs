@@ -1,4 +1,4 @@
-//! The rules of HTTP (RFC 9110, 9111, 9112, 7239) as pure functions over bytes.
+//! The rules of HTTP (RFC 9110, 9111, 9112, 9113, 7239, 7541) as pure functions over bytes.
 //!
 //! No I/O, no async, no allocation where the common case needs none. Nothing here may panic on any input.
 
@@ -10,8 +10,10 @@ pub mod encoding;
 pub mod fields;
 pub mod forwarded;
 pub mod forwarded_for;
+pub mod frame;
 pub mod hop;
 pub mod host;
+pub mod hpack;
 mod list;
 pub mod media_range;
 pub mod oversize;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::changed_file;
@@ -19,6 +20,7 @@ use super::live::{Live, LiveAction, LiveRoute};
 use super::nonce::Nonce;
 use super::redirect;
 use super::refusal::Refusal;
+use super::request_id::RequestId;
 use super::worker::Worker;
 use crate::assets::{self, Asset, Body, Found, NoncedPage};
 use crate::http::path;
@@ -243,6 +245,34 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
     worker.vectors.give(lines);
     Handled { cause: result.err().map(|error| Cow::Owned(write_cause(&error))).or(cause), ..Handled::default() }
 }
+
+/// An answer of ours that nothing has to be waited for, dressed as all are; `None` where there is none, and [`handle`] is to be asked. For protocols that
+/// have many requests at a time and can do without a task for most of them.
+pub(crate) fn at_hand<'a>(
+    live: &'a Live,
+    (client, id): (&'a Client, &'a RequestId),
+    head: &'a RequestHead,
+    worker: &'a Worker,
+) -> Option<(ResponseHead<'a>, Bytes)> {
+    let Decision::Reply(route, mut response, body) = decide(live, client, head, BodyLength::Empty) else { return None };
+    let content = match body {
+        _ if response.hints.is_some() => return None,
+        Body::Empty => Bytes::new(),
+        Body::Memory(bytes) if bytes.len() <= AT_HAND_BYTES_MAX => bytes,
+        Body::Memory(_) | Body::Stored { .. } | Body::Parts(_) => return None,
+    };
+    if response.lines.capacity() == 0 {
+        response.lines = worker.vectors.take();
+        response.lines.clear();
+    }
+    let context =
+        FinishContext { live, client, draining: &worker.draining, request: head, clock: &worker.clock, nonces: &worker.nonces, id };
+    finish(&mut response, &route.policy, &context);
+    Some((response, content))
+}
+
+/// Content up to this size is sent at once; a larger one may have to wait for its client.
+const AT_HAND_BYTES_MAX: usize = 16 * 1024;
 
 /// Sends an answer of our own, behind its hints.
 async fn reply<R: Responder>(responder: &mut R, head: &ResponseHead<'_>, body: Body) -> io::Result<()> {

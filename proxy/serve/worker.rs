@@ -17,6 +17,7 @@ use super::exchange::Sent;
 use super::forward::UpstreamReport;
 use super::http1::buffers::Buffers;
 use super::http1::inbound::Inbound;
+use super::http2::intake::Intake;
 use super::nonce::Nonces;
 use super::pool::Pool;
 use super::request_id::Id;
@@ -42,6 +43,7 @@ pub(crate) struct Worker {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
+    pub(crate) intakes: Pool<Intake>,
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
@@ -77,6 +79,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             buffers: Pool::default(),
             inbounds: Pool::default(),
+            intakes: Pool::default(),
             vectors: Pool::default(),
             heads: Pool::default(),
             encoders: Encoders::default(),

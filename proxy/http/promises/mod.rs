@@ -5,6 +5,8 @@
 
 pub mod conditional;
 pub mod encoding;
+pub mod frames;
+pub mod hpack;
 pub mod path;
 pub mod proxy_protocol;
 pub mod range;

@@ -1,25 +1,20 @@
 //! The body of a request on an HTTP/2 stream: pieces are lent, and the window is opened again when they are used up (RFC 9113 §5.2).
 
 use std::future::poll_fn;
-use std::io;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::RecvStream;
-
-use crate::http::hop;
+use super::handle::Handle;
 use crate::serve::deadline::Deadline;
-use crate::serve::exchange::{BodyLength, RequestBody, push_line};
+use crate::serve::exchange::{BodyLength, RequestBody};
 use crate::serve::http1::body::{BodyError, Piece};
-
-/// All trailers together.
-const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
 /// A request body.
 pub(super) struct Http2Body {
-    stream: RecvStream,
-    current: Bytes,
+    stream: Rc<Handle>,
+    /// What is lent.
+    current: Vec<u8>,
     trailers: Vec<u8>,
     length: BodyLength,
     started: bool,
@@ -30,39 +25,36 @@ pub(super) struct Http2Body {
 }
 
 impl Http2Body {
-    /// The body on this stream. `content_length` is what its head says; `bytes_max` of zero is no limit.
-    pub(super) fn new(stream: RecvStream, content_length: Option<u64>, bytes_max: u64, idle: Duration) -> Self {
-        let length = match content_length {
-            _ if stream.is_end_stream() => BodyLength::Empty,
-            Some(length) => BodyLength::Known(length),
-            None => BodyLength::Unknown,
-        };
-        let allowance = if bytes_max == 0 { u64::MAX } else { bytes_max };
+    /// The body on this stream; `bytes_max` of zero is no limit.
+    pub(super) fn new(stream: Rc<Handle>, length: BodyLength, bytes_max: u64, idle: Duration) -> Self {
         Self {
             stream,
-            current: Bytes::new(),
+            current: Vec::new(),
             trailers: Vec::new(),
             length,
             started: false,
-            allowance,
+            allowance: if bytes_max == 0 { u64::MAX } else { bytes_max },
             received_bytes: 0,
             deadline: Deadline::default(),
             idle,
         }
     }
 
-    /// The piece that was lent is used up: its room in the window is free again. An error here shows on the next read.
+    /// The piece that was lent is used up: its room in the window is free again.
     fn release(&mut self) {
-        let _ = self.stream.flow_control().release_capacity(self.current.len());
-        self.current = Bytes::new();
+        if !self.current.is_empty() {
+            let bytes = u32::try_from(self.current.len()).unwrap_or(u32::MAX);
+            self.stream.session().consumed(self.stream.id, bytes);
+            self.current.clear();
+        }
     }
 
-    async fn receive(&mut self) -> Result<Option<Bytes>, BodyError> {
+    /// Receives into `current`; `false` at the end.
+    async fn receive(&mut self) -> Result<bool, BodyError> {
         self.deadline.set(self.idle);
-        let Self { stream, deadline, .. } = self;
-        poll_fn(|cx| match stream.poll_data(cx) {
-            Poll::Ready(None) => Poll::Ready(Ok(None)),
-            Poll::Ready(Some(result)) => Poll::Ready(result.map(Some).map_err(broken)),
+        let Self { stream, deadline, current, .. } = self;
+        poll_fn(|cx| match stream.session().poll_inbox(cx, stream.id, current) {
+            Poll::Ready(result) => Poll::Ready(result.map_err(BodyError::Io)),
             Poll::Pending => deadline.poll_passed(cx).map(|()| Err(BodyError::TimedOut)),
         })
         .await
@@ -76,14 +68,20 @@ impl Http2Body {
     /// Reads away what the client still sends, for a while: resetting the stream under an early response is right (RFC 9113 §8.1), but not all
     /// clients show the response then.
     pub(super) async fn linger(&mut self, limit: Duration) {
+        if self.length == BodyLength::Empty {
+            return;
+        }
         self.release();
         self.deadline.set(limit);
-        let Self { stream, deadline, .. } = self;
+        let Self { stream, deadline, current, .. } = self;
         poll_fn(|cx| {
             loop {
-                match stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) => {
-                        let _ = stream.flow_control().release_capacity(data.len());
+                current.clear();
+                let received = stream.session().poll_inbox(cx, stream.id, current);
+                match received {
+                    Poll::Ready(Ok(true)) => {
+                        let bytes = u32::try_from(current.len()).unwrap_or(u32::MAX);
+                        stream.session().consumed(stream.id, bytes);
                     }
                     Poll::Ready(_) => return Poll::Ready(()),
                     Poll::Pending => return deadline.poll_passed(cx),
@@ -91,29 +89,19 @@ impl Http2Body {
             }
         })
         .await;
+        current.clear();
     }
 
-    async fn receive_trailers(&mut self) -> Result<(), BodyError> {
-        let Self { stream, deadline, trailers, .. } = self;
-        let fields = poll_fn(|cx| match stream.poll_trailers(cx) {
-            Poll::Ready(result) => Poll::Ready(result.map_err(broken)),
-            Poll::Pending => deadline.poll_passed(cx).map(|()| Err(BodyError::TimedOut)),
-        })
-        .await?;
-        for (name, value) in fields.iter().flatten() {
-            if trailers.len() + name.as_str().len() + value.len() > TRAILER_BYTES_MAX {
-                return Err(BodyError::Malformed("trailers are too long"));
-            }
-            if hop::may_trail(name.as_str().as_bytes()) {
-                push_line(trailers, name.as_str().as_bytes(), value.as_bytes());
-            }
-        }
-        Ok(())
+    /// `true` when the client has said all, and nothing of it waits but trailers.
+    fn has_ended(&self) -> bool {
+        self.stream.session().has_no_more(self.stream.id)
     }
 }
 
-fn broken(error: h2::Error) -> BodyError {
-    BodyError::Io(error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()))
+impl Drop for Http2Body {
+    fn drop(&mut self) {
+        self.release();
+    }
 }
 
 impl RequestBody for Http2Body {
@@ -137,17 +125,14 @@ impl RequestBody for Http2Body {
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         self.started = true;
         self.release();
-        while let Some(data) = self.receive().await? {
-            self.received_bytes += data.len() as u64;
-            self.allowance = self.allowance.checked_sub(data.len() as u64).ok_or(BodyError::TooLarge)?;
-            if data.is_empty() {
-                continue;
-            }
-            self.current = data;
+        if self.receive().await? {
+            let bytes = self.current.len() as u64;
+            self.received_bytes += bytes;
+            self.allowance = self.allowance.checked_sub(bytes).ok_or(BodyError::TooLarge)?;
             // An end that has come with the data travels with it; trailers would still be on their way.
-            return Ok(Piece { data: &self.current, is_last: self.stream.is_end_stream(), trailers: &[] });
+            return Ok(Piece { data: &self.current, is_last: self.has_ended(), trailers: &[] });
         }
-        self.receive_trailers().await?;
+        self.trailers = self.stream.session().take_trailers(self.stream.id);
         Ok(Piece { data: &[], is_last: true, trailers: &self.trailers })
     }
 }

@@ -1,284 +1,353 @@
-//! An HTTP/2 connection: takes streams in and gives each a task; ends when it has been idle, or when the server stops and its streams are done.
+//! The driver of an HTTP/2 connection: reads what is at hand, writes what was said, and ends the connection when it is time. One task, whatever the
+//! number of streams.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use h2::server::{Builder, Connection, SendResponse};
-use h2::{Reason, RecvStream};
-use http::{Request, StatusCode};
-use tokio::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::body::Http2Body;
-use super::coalesce::{Coalesce, Flusher};
-use super::head;
-use super::respond::Http2Responder;
+use super::closing::{Closing, Stage};
+use super::dispatch::{Dispatch, greet};
+use super::fault::Fault;
+use super::intake::{Intake, Next};
+use super::session::Session;
 use crate::config::Timeouts;
-use crate::http::request::{Known, Method};
+use crate::http::frame::{HEAD_BYTES, PREFACE};
 use crate::serve::client::Client;
 use crate::serve::connection::Transport;
 use crate::serve::deadline::Deadline;
-use crate::serve::exchange::{Exchange, Responder};
-use crate::serve::handler::{Handled, handle, refuse};
-use crate::serve::origin;
-use crate::serve::request_id::RequestId;
-use crate::serve::worker::{Entry, LINGER_DRAINING_MAX, LINGER_MAX, OpenGuard, Tally, Worker};
+use crate::serve::worker::{LINGER_DRAINING_MAX, Worker};
 use crate::tls::TlsStream;
 
-/// Streams that a client may have open at once: what browsers use, and what bounds the work that one connection can ask for.
-const STREAMS_MAX: u32 = 128;
-/// Window of a stream: an upload over a path of 50 ms gets 40 Mbit/s of it.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-/// Window of a connection: what all its uploads together may have in flight.
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// Data that waits in one stream for the client's window.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
-
-/// A head that is larger is not kept for the next request.
-const HEAD_BYTES_KEPT_MAX: u64 = 4 * 1024;
 /// Streams of one connection that are taken in before other connections have a turn.
-const STREAMS_PER_TURN_MAX: usize = 64;
+const STREAMS_PER_TURN_MAX: u64 = 64;
+/// The same for reads.
+const READS_PER_TURN_MAX: usize = 8;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, worker: &Rc<Worker>) {
     let timeouts = worker.frame().plan().timeouts;
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(STREAMS_MAX)
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buffer_size(SEND_BUFFER_BYTES)
-        .max_header_list_size(header_list_bytes(worker));
-    let (stream, flusher) = Coalesce::new(stream);
-    let handshake = builder.handshake::<_, Bytes>(stream);
-    let result = if timeouts.header.is_zero() { Ok(handshake.await) } else { tokio::time::timeout(timeouts.header, handshake).await };
-    match result {
-        Ok(Ok(connection)) => take_streams(connection, &flusher, &Rc::new(client.clone()), worker).await,
-        Ok(Err(error)) => tracing::debug!(%error, "HTTP/2 preface failed"),
-        Err(_) => tracing::debug!("no HTTP/2 preface within timeouts.header"),
-    }
-}
-
-/// A list that is longer than we answer with 431 is refused by the connection itself; between the two is room to say so.
-fn header_list_bytes(worker: &Worker) -> u32 {
-    u32::try_from(worker.frame().plan().limits.header.0.saturating_mul(2)).unwrap_or(u32::MAX)
-}
-
-/// Drives the connection until it ends. Everything that its streams send goes out here.
-async fn take_streams<S: Transport>(
-    connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
-    flusher: &Flusher<TlsStream<S>>,
-    client: &Rc<Client>,
-    worker: &Rc<Worker>,
-) {
-    let timeouts = worker.frame().plan().timeouts;
-    let mut idle = Deadline::default();
-    idle.set(timeouts.header);
-    let open = Rc::new(Cell::new(0_usize));
-    let mut driver = Driver { connection, client, worker, timeouts, open, idle, closing: Closing::No, was_busy: false, behind: Behind::No };
+    let session = Rc::new(RefCell::new(Session::new()));
+    greet(&mut session.borrow_mut());
+    let dispatch = Dispatch::new(Rc::clone(&session), client, worker);
+    let mut driver = Driver {
+        stream,
+        dispatch,
+        worker,
+        timeouts,
+        intake: None,
+        has_preface: false,
+        closing: Closing::new(),
+        is_shut: false,
+        idle: Deadline::default(),
+        waits_for: Waits::Streams,
+        untaken: 0,
+        block: Deadline::default(),
+        is_within_block: false,
+    };
+    driver.idle.set(timeouts.header);
     let mut draining = pin!(worker.draining.cancelled());
     poll_fn(|cx| {
+        session.borrow_mut().begin_turn(cx, worker);
         let ended = driver.poll(cx, draining.as_mut());
-        // What all streams had to say goes out at once. A client that does not take it is not waited for here: it is woken when it does.
-        match flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => {
-                tracing::debug!(%error, "HTTP/2 connection failed");
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                driver.behind = driver.behind.max(Behind::Noticed);
-                ended
-            }
-            Poll::Ready(Ok(())) => {
-                if std::mem::take(&mut driver.behind) != Behind::No {
-                    cx.waker().wake_by_ref();
-                }
-                ended
-            }
+        let mut session = session.borrow_mut();
+        session.end_turn(worker);
+        if ended.is_ready() {
+            session.die();
         }
+        ended
     })
     .await;
 }
 
-/// What drives a connection.
-struct Driver<'a, S> {
-    connection: Connection<Coalesce<TlsStream<S>>, Bytes>,
-    client: &'a Rc<Client>,
-    worker: &'a Rc<Worker>,
-    timeouts: Timeouts,
-    /// Streams that are open.
-    open: Rc<Cell<usize>>,
-    idle: Deadline,
-    closing: Closing,
-    was_busy: bool,
-    behind: Behind,
+/// What the deadline of a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// Streams are open, and have deadlines of their own.
+    Streams,
+    /// The next stream.
+    Next,
+    /// The client to take what was said.
+    Taken,
+    /// The client to say that it has heard.
+    Heard,
+    /// The client to close.
+    Close,
 }
 
-/// Whether the client still has to take what was said: then something is under way, though no stream is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Behind {
-    /// It has taken all.
-    #[default]
-    No,
-    /// It has not.
-    Noticed,
-    /// It has not, and is given a time to do so.
-    Limited,
+/// What drives a connection.
+struct Driver<'a, S> {
+    stream: TlsStream<S>,
+    dispatch: Dispatch,
+    worker: &'a Rc<Worker>,
+    timeouts: Timeouts,
+    intake: Option<Intake>,
+    has_preface: bool,
+    closing: Closing,
+    /// Our side of the connection is closed.
+    is_shut: bool,
+    idle: Deadline,
+    waits_for: Waits,
+    /// Bytes that the client had to take when it last took some.
+    untaken: usize,
+    /// Limits a head that comes in parts.
+    block: Deadline,
+    is_within_block: bool,
+}
+
+/// How a turn of reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// There is nothing more for now.
+    Waits,
+    /// There may be more; others have a turn first.
+    Yields,
+    /// There may be more; the client has to take something first.
+    Clogged,
+    /// The client has closed, or the connection broke.
+    Ended,
 }
 
 impl<S: Transport> Driver<'_, S> {
-    /// Takes streams in, and ends the connection when it is time; ready once it has ended.
-    fn poll(&mut self, cx: &mut Context<'_>, mut draining: Pin<&mut impl Future>) -> Poll<()> {
-        let mut taken = 0;
-        loop {
-            match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.take(request, respond, cx);
-                    taken += 1;
-                    if taken < STREAMS_PER_TURN_MAX {
-                        continue;
-                    }
-                    // Other connections have a turn too.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+    /// One turn; ready once the connection has ended.
+    fn poll(&mut self, cx: &mut Context<'_>, draining: Pin<&mut impl Future>) -> Poll<()> {
+        if self.closing.stage == Stage::Lingering {
+            return self.poll_linger(cx);
+        }
+        let turn = match self.read_turn(cx) {
+            Ok(Turn::Ended) => return Poll::Ready(()),
+            Ok(turn) => turn,
+            Err(fault) => {
+                self.fail(fault);
+                return self.poll_linger(cx);
+            }
+        };
+        let sent = self.poll_send(cx);
+        if turn == Turn::Yields || (turn == Turn::Clogged && !self.dispatch.session.borrow().outbox.is_clogged()) {
+            cx.waker().wake_by_ref();
+        }
+        if let Poll::Ready(Err(error)) = sent {
+            tracing::debug!(%error, "HTTP/2 connection failed");
+            return Poll::Ready(());
+        }
+        self.poll_time(cx, draining, sent.is_ready())
+    }
+
+    /// Reads and takes in what is at hand.
+    fn read_turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, Fault> {
+        let mut intake = self.intake.take().unwrap_or_else(|| self.worker.intakes.take());
+        let turn = self.read(cx, &mut intake);
+        // An idle connection has no buffer.
+        if intake.is_empty() || !matches!(turn, Ok(Turn::Waits | Turn::Yields | Turn::Clogged)) {
+            intake.clear();
+            self.worker.intakes.give(intake);
+        } else {
+            self.intake = Some(intake);
+        }
+        turn
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, intake: &mut Intake) -> Result<Turn, Fault> {
+        let taken_before = self.dispatch.taken;
+        for _ in 0..READS_PER_TURN_MAX {
+            while self.take_in(cx, intake)? {
+                if self.dispatch.taken - taken_before >= STREAMS_PER_TURN_MAX {
+                    return Ok(Turn::Yields);
                 }
-                Poll::Ready(Some(Err(error))) => {
+            }
+            // A client that does not take what it made us say is not listened to.
+            if self.dispatch.session.borrow().outbox.is_clogged() {
+                return Ok(Turn::Clogged);
+            }
+            match intake.poll_fill(cx, &mut self.stream) {
+                Poll::Pending => return Ok(Turn::Waits),
+                Poll::Ready(Ok(0)) => return Ok(Turn::Ended),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "HTTP/2 connection failed");
-                    return Poll::Ready(());
+                    return Ok(Turn::Ended);
                 }
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Pending => {}
             }
-            if self.closing == Closing::No && draining.as_mut().poll(cx).is_ready() {
-                self.closing = Closing::Gracefully;
-                self.was_busy = true;
-                self.connection.graceful_shutdown();
-                continue;
+        }
+        Ok(Turn::Yields)
+    }
+
+    /// Takes one frame in; `false` when none is whole.
+    fn take_in(&mut self, cx: &mut Context<'_>, intake: &mut Intake) -> Result<bool, Fault> {
+        if !self.has_preface {
+            let filled = intake.filled();
+            let seen = filled.len().min(PREFACE.len());
+            if filled.get(..seen) != PREFACE.get(..seen) {
+                return Err(Fault::protocol("no HTTP/2 preface"));
             }
-            if self.open.get() > 0 {
-                self.was_busy = true;
-                self.behind = self.behind.min(Behind::Noticed);
-                return Poll::Pending;
+            if seen < PREFACE.len() {
+                return Ok(false);
             }
-            if self.behind != Behind::No {
-                self.was_busy = true;
-                if self.behind == Behind::Noticed {
-                    self.behind = Behind::Limited;
-                    self.idle.set(self.timeouts.body_idle);
+            intake.consume(PREFACE.len());
+            self.has_preface = true;
+        }
+        match intake.next() {
+            Next::Nothing => Ok(false),
+            Next::TooLarge => Err(Fault::size("a frame above MAX_FRAME_SIZE")),
+            Next::Frame(head) => {
+                if self.dispatch.session.borrow().outbox.is_clogged() {
+                    return Ok(false);
                 }
-                return self.idle.poll_passed(cx);
-            }
-            if self.was_busy {
-                self.was_busy = false;
-                // A client that is asleep does not answer the PING of a graceful end: nothing is under way, so it is not waited for long.
-                self.idle.set(if self.closing == Closing::No { self.timeouts.keepalive } else { LINGER_DRAINING_MAX });
-            }
-            if self.idle.poll_passed(cx).is_pending() {
-                return Poll::Pending;
-            }
-            match self.closing {
-                // GOAWAY, and a while for the client to take it (RFC 9113 §6.8).
-                Closing::No => {
-                    self.closing = Closing::Gracefully;
-                    self.idle.set(self.timeouts.header);
-                    self.connection.graceful_shutdown();
-                }
-                Closing::Gracefully => {
-                    self.closing = Closing::AtOnce;
-                    self.idle.set(LINGER_DRAINING_MAX);
-                    self.connection.abrupt_shutdown(Reason::NO_ERROR);
-                }
-                Closing::AtOnce => return Poll::Ready(()),
+                let result = self.dispatch.frame(cx, head, intake.payload(head));
+                intake.consume(HEAD_BYTES + head.length);
+                result.map(|()| true)
             }
         }
     }
 
-    /// Takes in one stream.
-    fn take(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, cx: &mut Context<'_>) {
-        // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
-        if self.open.get() >= STREAMS_MAX as usize {
-            respond.send_reset(Reason::REFUSED_STREAM);
+    /// Writes what was said; ready once all of it is written.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut session = self.dispatch.session.borrow_mut();
+        loop {
+            session.pump();
+            if session.outbox.waiting() == 0 {
+                return Pin::new(&mut self.stream).poll_flush(cx);
+            }
+            ready!(session.outbox.poll_write(cx, &mut self.stream))?;
+            if session.outbox.waiting() == 0 {
+                ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            }
+        }
+    }
+
+    /// What the time says; ready when it is up.
+    fn poll_time(&mut self, cx: &mut Context<'_>, draining: Pin<&mut impl Future>, is_sent: bool) -> Poll<()> {
+        if self.closing.stage == Stage::Open && draining.poll(cx).is_ready() {
+            self.closing.ask(&mut self.dispatch);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.is_block_late(cx) {
+            self.fail(Fault::protocol("a head that did not end within timeouts.header"));
+            return self.poll_linger(cx);
+        }
+        if self.closing.stage == Stage::Asked && self.dispatch.is_heard {
+            self.closing.tell(&mut self.dispatch);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let is_busy = !self.dispatch.session.borrow().streams.is_empty();
+        if is_busy || std::mem::take(&mut self.dispatch.has_answered) {
+            self.closing.note_busy();
+            // Whatever comes next begins anew.
+            self.waits_for = Waits::Streams;
+        }
+        if is_busy {
+            return Poll::Pending;
+        }
+        let waits_for = match self.closing.stage {
+            _ if !is_sent => Waits::Taken,
+            Stage::Open => Waits::Next,
+            Stage::Asked | Stage::Told | Stage::Lingering => Waits::Heard,
+        };
+        if waits_for == Waits::Heard && self.closing.stage == Stage::Told && self.closing.is_heard(&mut self.dispatch) {
+            self.linger();
+            return self.poll_linger(cx);
+        }
+        self.wait_for(waits_for);
+        if self.dispatch.session.borrow().outbox.waiting() > 0 && is_sent {
+            cx.waker().wake_by_ref();
+        }
+        ready!(self.idle.poll_passed(cx));
+        match waits_for {
+            Waits::Next => {
+                self.closing.ask(&mut self.dispatch);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Waits::Heard => {
+                self.closing.tell(&mut self.dispatch);
+                self.linger();
+                self.poll_linger(cx)
+            }
+            Waits::Taken | Waits::Streams | Waits::Close => Poll::Ready(()),
+        }
+    }
+
+    /// A head that comes in parts has `timeouts.header`, whatever other streams do.
+    fn is_block_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.dispatch.is_within_block() {
+            self.is_within_block = false;
+            return false;
+        }
+        if !self.is_within_block {
+            self.is_within_block = true;
+            self.block.set(self.timeouts.header);
+        }
+        self.block.poll_passed(cx).is_ready()
+    }
+
+    /// Begins to wait, unless it does already.
+    fn wait_for(&mut self, waits_for: Waits) {
+        let untaken = self.dispatch.session.borrow().outbox.waiting();
+        let takes = waits_for == Waits::Taken && untaken < self.untaken;
+        self.untaken = untaken;
+        if self.waits_for == waits_for && !takes {
             return;
         }
-        self.was_busy = true;
-        let stream = StreamGuard::new(&self.open);
-        let mut answer = Box::pin(answer(request, respond, Rc::clone(self.client), Rc::clone(self.worker), stream));
-        // Most answers are at hand: they are given here, and only those that have to wait for something get a task.
-        if answer.as_mut().poll(cx).is_pending() {
-            tokio::task::spawn_local(answer);
+        // Before the first stream a connection has no more time than a head.
+        let is_first = self.waits_for == Waits::Streams && self.dispatch.taken == 0 && waits_for == Waits::Next;
+        self.waits_for = waits_for;
+        self.idle.set(match waits_for {
+            Waits::Next if is_first => self.timeouts.header,
+            Waits::Next => self.timeouts.keepalive,
+            Waits::Taken | Waits::Streams => self.timeouts.body_idle,
+            // Before the next stream a client had `timeouts.keepalive` to take all. At a stop it may be slow, and is waited for; one that is asleep
+            // is not.
+            Waits::Heard if !self.worker.draining.is_cancelled() => self.timeouts.header,
+            Waits::Heard if self.closing.was_busy() => self.timeouts.body_idle,
+            Waits::Heard => LINGER_DRAINING_MAX,
+            Waits::Close => LINGER_DRAINING_MAX,
+        });
+    }
+
+    /// Says why the connection ends.
+    fn fail(&mut self, fault: Fault) {
+        tracing::debug!(cause = fault.cause, code = ?fault.code, "HTTP/2 connection failed");
+        let mut session = self.dispatch.session.borrow_mut();
+        session.outbox.goaway(self.dispatch.last_stream, fault.code);
+        session.die();
+        drop(session);
+        self.linger();
+    }
+
+    fn linger(&mut self) {
+        self.closing.stage = Stage::Lingering;
+        self.wait_for(Waits::Close);
+    }
+
+    /// Says the last, closes our side, and reads away what comes until the client closes too: or our last words would be lost with the connection.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut {
+            match self.poll_send(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(())) => self.is_shut = true,
+                },
+            }
         }
-    }
-}
-
-/// How far the end of a connection has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
-    /// It is open.
-    No,
-    /// The client was asked to open no more streams, and to say that it has heard.
-    Gracefully,
-    /// It did not say so: it is told the end, and given a moment to take that.
-    AtOnce,
-}
-
-/// Counts a stream while it is open.
-struct StreamGuard(Rc<Cell<usize>>);
-
-impl StreamGuard {
-    fn new(open: &Rc<Cell<usize>>) -> Self {
-        open.set(open.get() + 1);
-        Self(Rc::clone(open))
-    }
-}
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
-}
-
-/// Answers one stream.
-async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, client: Rc<Client>, worker: Rc<Worker>, _guard: StreamGuard) {
-    let started = Instant::now();
-    // A stream may outlive its connection for a moment, and a stop waits for it too.
-    let _open = OpenGuard::new(&worker);
-    let live = worker.frame();
-    let plan = live.plan();
-    let mut head = worker.heads.take();
-    let refusal = head::read(&request, &mut head, &plan.limits).err();
-    let content_length =
-        head.value(Known::ContentLength).and_then(|value| std::str::from_utf8(value).ok()).and_then(|value| value.parse().ok());
-    let idle = plan.timeouts.body_idle;
-    let body = Http2Body::new(request.into_body(), content_length, plan.limits.body.0, idle);
-    let mut responder = Http2Responder::new(respond, head.method() == Method::Head, (idle, worker.disk.clone()));
-    if refusal.is_none() && head.value(Known::Expect).is_some() {
-        // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
-        let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
-    }
-    let (id, told) = (RequestId::default(), origin::of(&client, &head, &plan.trusted_proxies));
-    let client = told.as_ref().unwrap_or(&client);
-    let entry = Entry::new(&worker, client, &head, started);
-    let mut exchange = Exchange { head: &head, client, id: &id, body, responder };
-    let handled = match refusal {
-        None => handle(&mut exchange, &worker).await,
-        Some(refusal) => refuse(&mut exchange, live.fallback(), refusal, &live, &worker).await,
-    };
-    let sent = exchange.responder.sent();
-    let Handled { cause, upstream, tunnel: _ } = handled;
-    let request_bytes = head.byte_count() + exchange.body.received_bytes();
-    entry.write(&Tally { sent, cause, upstream, request_bytes, request_id: id.known() });
-    if sent.is_complete {
-        tokio::select! {
-            biased;
-            () = exchange.body.linger(LINGER_MAX) => {}
-            () = worker.draining.cancelled() => {}
+        for _ in 0..READS_PER_TURN_MAX {
+            let mut scratch = self.worker.scratch.borrow_mut();
+            let mut room = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut room) {
+                Poll::Pending => return self.idle.poll_passed(cx),
+                Poll::Ready(Ok(())) if !room.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+            }
         }
-    }
-    drop(exchange);
-    if head.byte_count() <= HEAD_BYTES_KEPT_MAX {
-        worker.heads.give(head);
+        cx.waker().wake_by_ref();
+        self.idle.poll_passed(cx)
     }
 }

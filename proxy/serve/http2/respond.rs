@@ -4,16 +4,19 @@ mod parts;
 
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::StatusCode;
 
+use super::handle::Handle;
+use super::stream::{SentHead, Then};
 use crate::assets::{Body, Stored};
+use crate::http::frame::Code;
+use crate::http::hpack::encoder;
 use crate::serve::deadline::Deadline;
 use crate::serve::disk::Disk;
 use crate::serve::exchange::{ContentLength, Responder, ResponseHead, Sent, split_lines};
@@ -25,52 +28,70 @@ const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers one request.
 pub(super) struct Http2Responder {
-    respond: SendResponse<Bytes>,
-    stream: Option<SendStream<Bytes>>,
+    stream: Rc<Handle>,
     deadline: Deadline,
     idle: Duration,
     disk: Disk,
     is_head: bool,
-    /// What a length that was stated leaves to send.
-    left: Option<u64>,
+    /// The client asked for a tunnel: only one may be answered with success (RFC 8441 §5).
+    wants_tunnel: bool,
     sent: Sent,
 }
 
 impl Http2Responder {
-    pub(super) fn new(respond: SendResponse<Bytes>, is_head: bool, (idle, disk): (Duration, Disk)) -> Self {
-        Self { respond, stream: None, deadline: Deadline::default(), idle, disk, is_head, left: None, sent: Sent::default() }
+    pub(super) fn new(stream: Rc<Handle>, is_head: bool, (idle, disk): (Duration, Disk)) -> Self {
+        Self { stream, deadline: Deadline::default(), idle, disk, is_head, wants_tunnel: false, sent: Sent::default() }
+    }
+
+    /// The client wants a tunnel.
+    pub(super) fn wants_tunnel(&mut self) {
+        self.wants_tunnel = true;
     }
 
     fn send_head(&mut self, head: &ResponseHead<'_>, end: bool) -> io::Result<()> {
-        let mut response = Response::new(());
-        *response.status_mut() = head.status;
-        *response.headers_mut() = fields(head);
-        if let ContentLength::Known(length) = head.length {
-            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-            self.left = (!self.is_head).then_some(length);
+        if self.wants_tunnel && head.status.is_success() {
+            // What is there speaks no WebSocket, and its content must not be taken for one.
+            self.wants_tunnel = false;
+            self.is_head = true;
+            let refused = ResponseHead::new(StatusCode::NOT_IMPLEMENTED, None, ContentLength::Known(0));
+            return self.send_head(&refused, true);
         }
-        self.stream = Some(self.respond.send_response(response, end).map_err(io_error)?);
+        let kind = if end { SentHead::Whole } else { SentHead::Begins };
+        self.stream.session().send_head(self.stream.id, kind, |out| write_head(out, head))?;
         self.sent.status = Some(head.status);
         self.sent.is_complete = end;
         Ok(())
     }
 
-    /// Sends data as the window opens.
-    async fn send_data(&mut self, mut data: Bytes, end: bool) -> io::Result<()> {
-        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
-        while !data.is_empty() {
-            stream.reserve_capacity(data.len());
-            let capacity = match stream.capacity() {
-                0 => wait_for_capacity(stream, &mut self.deadline, self.idle).await?,
-                capacity => capacity,
-            };
-            let piece = data.split_to(capacity.min(data.len()));
-            let bytes = piece.len() as u64;
-            stream.send_data(piece, end && data.is_empty()).map_err(io_error)?;
-            self.sent.body_bytes += bytes;
-            self.left = self.left.map(|left| left.saturating_sub(bytes));
-            self.sent.is_complete = end && data.is_empty();
+    /// Sends content as the window opens.
+    async fn send_data(&mut self, data: Bytes, then: Then) -> io::Result<()> {
+        let is_end = then != Then::More;
+        let total = data.len();
+        if total == 0 && !is_end {
+            return Ok(());
         }
+        let before = self.sent.body_bytes;
+        self.stream.session().send(self.stream.id, data, then)?;
+        let mut left = usize::MAX;
+        let Self { stream, deadline, idle, sent, .. } = self;
+        poll_fn(|cx| {
+            let taken = stream.session().poll_taken(cx, stream.id);
+            let now_left = stream.session().pending_bytes(stream.id);
+            sent.body_bytes = before + (total - now_left.min(total)) as u64;
+            match taken {
+                Poll::Ready(result) => Poll::Ready(result),
+                Poll::Pending => {
+                    // A client has `idle` from the moment at which it stopped taking anything.
+                    if now_left < left {
+                        left = now_left;
+                        deadline.set(*idle);
+                    }
+                    deadline.poll_passed(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+                }
+            }
+        })
+        .await?;
+        self.sent.is_complete = is_end;
         Ok(())
     }
 
@@ -78,25 +99,16 @@ impl Http2Responder {
         if self.is_head {
             return Ok(());
         }
-        let end = piece.is_last && piece.trailers.is_empty();
-        if !piece.data.is_empty() {
-            self.send_data(Bytes::copy_from_slice(piece.data), end).await?;
-        }
-        if !piece.is_last || self.sent.is_complete {
-            return Ok(());
-        }
-        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
-        if piece.trailers.is_empty() {
-            stream.send_data(Bytes::new(), true).map_err(io_error)?;
-        } else {
-            stream.send_trailers(line_map(piece.trailers)).map_err(io_error)?;
-        }
-        self.sent.is_complete = true;
-        Ok(())
+        let then = match piece {
+            Piece { is_last: false, .. } => Then::More,
+            Piece { trailers: [], .. } => Then::End,
+            Piece { trailers, .. } => Then::Trailers(block_of(trailers)),
+        };
+        self.send_data(Bytes::copy_from_slice(piece.data), then).await
     }
 
-    /// Sends a part of what is stored, read into memory piece by piece; with `end` nothing follows it.
-    async fn send_file(&mut self, file: &Arc<Stored>, (mut offset, mut left): (u64, u64), end: bool) -> io::Result<()> {
+    /// Sends a part of what is stored, read into memory piece by piece.
+    async fn send_file(&mut self, file: &Arc<Stored>, (mut offset, mut left): (u64, u64), then: Then) -> io::Result<()> {
         while left > 0 {
             let buffer = vec![0; PIECE_BYTES_MAX.min(usize::try_from(left).unwrap_or(usize::MAX))];
             let (mut filled, bytes) = file::read_at(file, offset, buffer, &self.disk).await?;
@@ -107,52 +119,35 @@ impl Http2Responder {
             filled.truncate(bytes);
             offset += bytes as u64;
             left = left.saturating_sub(bytes as u64);
-            self.send_data(Bytes::from(filled), end && left == 0).await?;
+            let then = if left == 0 { then.clone() } else { Then::More };
+            self.send_data(Bytes::from(filled), then).await?;
         }
         Ok(())
     }
 }
 
-async fn wait_for_capacity(stream: &mut SendStream<Bytes>, deadline: &mut Deadline, idle: Duration) -> io::Result<usize> {
-    deadline.set(idle);
-    poll_fn(|cx| match stream.poll_capacity(cx) {
-        Poll::Ready(Some(Ok(0))) => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        Poll::Ready(Some(result)) => Poll::Ready(result.map_err(io_error)),
-        Poll::Ready(None) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-        Poll::Pending => deadline.poll_passed(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-    })
-    .await
-}
-
-fn io_error(error: h2::Error) -> io::Error {
-    if error.is_io() {
-        error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
-    } else {
-        io::Error::new(io::ErrorKind::ConnectionReset, error)
+/// The block of a final head.
+pub(super) fn write_head(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
+    encoder::status(out, head.status.as_u16());
+    if let ContentLength::Known(length) = head.length {
+        encoder::content_length(out, length);
     }
+    if let Some(block) = head.block {
+        out.extend_from_slice(block.hpack());
+    }
+    write_lines(out, &head.lines);
 }
 
-fn fields(head: &ResponseHead<'_>) -> HeaderMap {
-    let mut map = head.block.map(|block| block.map().clone()).unwrap_or_default();
-    append_lines(&mut map, &head.lines);
-    map
-}
-
-fn line_map(lines: &[u8]) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    append_lines(&mut map, lines);
-    map
-}
-
-fn append_lines(map: &mut HeaderMap, lines: &[u8]) {
+fn write_lines(out: &mut Vec<u8>, lines: &[u8]) {
     for (name, value) in split_lines(lines) {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-            map.append(name, value);
-        }
+        encoder::field(out, name, value);
     }
+}
+
+fn block_of(lines: &[u8]) -> Vec<u8> {
+    let mut block = Vec::new();
+    write_lines(&mut block, lines);
+    block
 }
 
 impl Responder for Http2Responder {
@@ -160,22 +155,22 @@ impl Responder for Http2Responder {
         if self.has_begun() {
             return Ok(());
         }
-        let mut response = Response::new(());
-        *response.status_mut() = status;
-        *response.headers_mut() = line_map(lines);
-        self.respond.send_informational(response).map_err(io_error)
+        self.stream.session().send_head(self.stream.id, SentHead::Interim, |out| {
+            encoder::status(out, status.as_u16());
+            write_lines(out, lines);
+        })
     }
 
     async fn reply(&mut self, head: &ResponseHead<'_>, body: Body) -> io::Result<()> {
         let empty = self.is_head || matches!(&body, Body::Empty) || matches!(&body, Body::Memory(bytes) if bytes.is_empty());
         self.send_head(head, empty)?;
         match body {
-            _ if empty => Ok(()),
+            _ if empty || self.is_head => Ok(()),
             Body::Empty => Ok(()),
-            Body::Memory(bytes) => self.send_data(bytes, true).await,
+            Body::Memory(bytes) => self.send_data(bytes, Then::End).await,
             Body::Stored { file, offset, length } => match file.copy(offset, length) {
-                Some(bytes) => self.send_data(bytes, true).await,
-                None => Box::pin(self.send_file(&file, (offset, length), true)).await,
+                Some(bytes) => self.send_data(bytes, Then::End).await,
+                None => Box::pin(self.send_file(&file, (offset, length), Then::End)).await,
             },
             Body::Parts(parts) => Box::pin(self.send_parts(*parts)).await,
         }
@@ -184,7 +179,7 @@ impl Responder for Http2Responder {
     async fn begin(&mut self, head: &ResponseHead<'_>, first: Piece<'_>) -> io::Result<()> {
         let empty = self.is_head || (first.is_last && first.data.is_empty() && first.trailers.is_empty());
         self.send_head(head, empty)?;
-        if empty { Ok(()) } else { self.send_piece(first).await }
+        if empty || self.is_head { Ok(()) } else { self.send_piece(first).await }
     }
 
     async fn write(&mut self, piece: Piece<'_>) -> io::Result<()> {
@@ -193,25 +188,29 @@ impl Responder for Http2Responder {
 
     fn abort(&mut self) {
         self.sent.is_complete = false;
-        match &mut self.stream {
-            Some(stream) => stream.send_reset(Reason::INTERNAL_ERROR),
-            None => self.respond.send_reset(Reason::INTERNAL_ERROR),
-        }
+        self.stream.session().reset(self.stream.id, Code::Internal);
     }
 
-    async fn upgrade(&mut self, _head: &ResponseHead<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    async fn upgrade(&mut self, head: &ResponseHead<'_>) -> io::Result<()> {
+        // What HTTP/1 says of an upgrade has no place here (RFC 8441 §5).
+        let is_ours = |name: &[u8]| !matches!(name, b"upgrade" | b"connection" | b"sec-websocket-accept");
+        self.stream.session().send_head(self.stream.id, SentHead::Begins, |out| {
+            encoder::status(out, StatusCode::OK.as_u16());
+            for (name, value) in split_lines(&head.lines).filter(|(name, _)| is_ours(&name.to_ascii_lowercase())) {
+                encoder::field(out, name, value);
+            }
+        })?;
+        self.sent.status = Some(StatusCode::OK);
+        self.sent.is_complete = true;
+        Ok(())
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.stream {
-            Some(stream) => stream.poll_reset(cx).map(drop),
-            None => self.respond.poll_reset(cx).map(drop),
-        }
+        self.stream.session().poll_gone(cx, self.stream.id)
     }
 
     fn can_upgrade(&self) -> bool {
-        false
+        self.wants_tunnel
     }
 
     fn has_begun(&self) -> bool {
