@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 use super::client::Client;
+use super::live::Live;
 use crate::config::TrustedProxies;
 use crate::http::forwarded_for::{Origin, by_forwarded, by_forwarded_for, scheme};
 use crate::http::host;
@@ -13,7 +14,12 @@ use crate::http::request::{Known, RequestHead};
 use crate::units::Scheme;
 
 /// The client of a request; `None` when it is that of the connection.
-pub(crate) fn of(connection: &Client, head: &RequestHead, trusted: &TrustedProxies) -> Option<Client> {
+pub(crate) fn of(connection: &Client, head: &RequestHead, live: &Live) -> Option<Client> {
+    told(connection, head, &live.plan().trusted_proxies, |host| live.serves(Some(host)))
+}
+
+/// What a trusted peer tells; a host only if it is one that is `served`.
+fn told(connection: &Client, head: &RequestHead, trusted: &TrustedProxies, served: impl Fn(&[u8]) -> bool) -> Option<Client> {
     if !connection.has_trusted_peer {
         return None;
     }
@@ -31,7 +37,8 @@ pub(crate) fn of(connection: &Client, head: &RequestHead, trusted: &TrustedProxi
     if let Some(is_secure) = is_secure {
         client.scheme = if is_secure { Scheme::Https } else { Scheme::Http };
     }
-    client.host = forwarded_host(head).or(asked).map(Vec::into_boxed_slice);
+    // Many proxies pass `X-Forwarded-Host` on as the client sent it. In links of a mail that a stranger asked for, only our own names may stand.
+    client.host = forwarded_host(head).or(asked).filter(|host| served(host)).map(Vec::into_boxed_slice);
     Some(client)
 }
 
@@ -55,7 +62,7 @@ mod tests {
         let mut head = RequestHead::default();
         head.start(Version::Http11, b"GET", b"/");
         fields.iter().for_each(|(name, value)| head.push(name.as_bytes(), value.as_bytes()));
-        of(&connection, &head, &trusted)
+        told(&connection, &head, &trusted, |host| host != b"evil.test")
     }
 
     fn address(client: Option<Client>) -> Option<String> {
@@ -63,6 +70,13 @@ mod tests {
     }
 
     const CLAIMS: [(&str, &str); 3] = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "shop.test")];
+
+    #[test]
+    fn a_host_that_is_not_served_is_not_believed() {
+        let told = |host| client([10, 0, 0, 1], &[("X-Forwarded-Host", host)]).and_then(|client| client.host);
+        assert_eq!(told("shop.test").as_deref(), Some(&b"shop.test"[..]));
+        assert_eq!(told("evil.test"), None);
+    }
 
     #[test]
     fn a_stranger_is_not_believed() {

@@ -28,7 +28,11 @@ pub(crate) async fn take<S: AsyncRead + Unpin>(stream: &mut S, mut client: Clien
     let reading = header(stream);
     let result = if limit.is_zero() { Ok(reading.await) } else { tokio::time::timeout(limit, reading).await };
     let cause = match result {
-        Ok(Ok(Said::Nothing)) => return Some(client),
+        Ok(Ok(Said::Nothing)) => {
+            // The proxy speaks for nobody: what comes now is from it itself, or from somebody whom it cannot name.
+            client.has_trusted_peer = false;
+            return Some(client);
+        }
         Ok(Ok(Said::Client { source, destination })) => {
             client.address = Some(source);
             client.local = Some(destination);

@@ -102,7 +102,7 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         let Kept { spooled, is_whole, trailers } = &mut self.kept;
         let length = spooled.len();
         if self.at < length {
-            let data = spooled.read(self.at).await.map_err(BodyError::Io)?;
+            let data = spooled.read(self.at).await.map_err(BodyError::Lost)?;
             self.at += data.len() as u64;
             let is_last = *is_whole && self.at == length;
             return Ok(Piece { data, is_last, trailers: if is_last { trailers } else { &[] } });

@@ -208,6 +208,8 @@ async fn settle<B: RequestBody, R: Responder>(
         (Relayed::Upgraded(connection, first), _) => Ok(Some(Tunnel::new(connection, first, route.timeouts.stream, picked.lasting()))),
         (Relayed::File(named, connection), Some(vault)) => {
             keep(connection);
+            // Its server is done, however long the client takes.
+            drop(picked);
             Box::pin(accel::answer(exchange, route, (named, vault), live, worker)).await.map(|()| None)
         }
         (Relayed::Done(connection) | Relayed::File(_, connection), _) => {
@@ -336,11 +338,12 @@ fn refuse_body(error: &BodyError, live: &Live) -> Failed {
         BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
         BodyError::Malformed(_) => StatusCode::BAD_REQUEST,
+        BodyError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,
         BodyError::Truncated | BodyError::Io(_) => return Failed::ClientGone(error.cause()),
     };
     let cause = match error {
         BodyError::TooLarge => format!("{} ({} bytes)", error.cause(), live.plan().limits.body.0),
-        BodyError::TimedOut | BodyError::Malformed(_) | BodyError::Truncated | BodyError::Io(_) => error.cause(),
+        BodyError::TimedOut | BodyError::Malformed(_) | BodyError::Lost(_) | BodyError::Truncated | BodyError::Io(_) => error.cause(),
     };
     Failed::Refused(Refusal::closing(status, cause))
 }

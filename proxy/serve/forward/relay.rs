@@ -17,7 +17,7 @@ use super::way_back::WayBack;
 use crate::http::request::Method;
 use crate::serve::compress::{self, Flow};
 use crate::serve::deadline::Deadline;
-use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead};
+use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead, push_line};
 use crate::serve::finish::finish;
 use crate::serve::handler::{context, ends_connection};
 use crate::serve::http1::body::{BodyError, BodyReader, Piece};
@@ -27,6 +27,8 @@ use crate::serve::live::{Live, LiveRoute};
 use crate::serve::worker::Worker;
 use crate::upstream::Connection;
 
+/// What the log says of a file that nobody may send: without a word the client would have nothing, and nobody would know why.
+const NAMED_IN_VAIN: &str = "the response names a file (X-Accel-Redirect or X-Sendfile), and the route has no `accel`";
 /// What the log says of a response that stalls.
 const STALLED: &str = "nothing more of the response came within timeouts.idle";
 /// The same of a stream that was given a limit.
@@ -126,7 +128,13 @@ impl Relay<'_> {
             if let Some(back) = &self.back {
                 back.translate(&mut head.lines);
             }
-            if self.takes_files && head.names_file() {
+            if head.names_file() {
+                if !self.takes_files {
+                    return Err(Failure::BadResponse(NAMED_IN_VAIN.to_owned()));
+                }
+                if let Some(cookie) = self.cookie {
+                    push_line(&mut head.lines, b"set-cookie", cookie);
+                }
                 return Ok(Response::File(Box::new(head)));
             }
             let keep_alive = head.keep_alive;
@@ -240,6 +248,6 @@ pub(super) fn content_failure(error: BodyError) -> Failure {
         BodyError::TimedOut => Failure::TimedOut(STALLED),
         BodyError::Truncated => Failure::BadResponse("the response ended early".to_owned()),
         BodyError::Malformed(cause) => Failure::BadResponse(format!("malformed response body: {cause}")),
-        BodyError::TooLarge | BodyError::Io(_) => Failure::BadResponse(error.cause()),
+        BodyError::TooLarge | BodyError::Io(_) | BodyError::Lost(_) => Failure::BadResponse(error.cause()),
     }
 }

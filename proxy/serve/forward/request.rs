@@ -96,7 +96,16 @@ pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_
 
 /// `true` for a field that concerns the upstream as well.
 fn crosses(field: &Field<'_>, connection: Option<&[u8]>, context: &Context<'_>) -> bool {
-    let ours = match field.known {
+    // CGI, WSGI and their like read `X_Real_IP` as `X-Real-IP`: what may not pass in one spelling may not in the other.
+    if field.known.is_none() && field.name.contains(&b'_') {
+        let name: Vec<u8> = field.name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
+        return passes(Known::from_name(&name), &name, connection, context) && passes(None, field.name, connection, context);
+    }
+    passes(field.known, field.name, connection, context)
+}
+
+fn passes(known: Option<Known>, name: &[u8], connection: Option<&[u8]>, context: &Context<'_>) -> bool {
+    let ours = match known {
         // Written anew: framing, the expectation that we meet ourselves, and what a client could lie about.
         Some(
             Known::Host
@@ -109,13 +118,13 @@ fn crosses(field: &Field<'_>, connection: Option<&[u8]>, context: &Context<'_>) 
             | Known::Forwarded,
         ) => true,
         Some(known) => known.is_hop_by_hop(),
-        None => trace::is_written_here(field.name) || (is_forwarded_claim(field.name) && !context.facts.client.has_trusted_peer),
+        None => trace::is_written_here(name) || (is_forwarded_claim(name) && !context.facts.client.has_trusted_peer),
     };
-    if ours || context.rules.overrides(field.name) {
+    if ours || context.rules.overrides(name) {
         return false;
     }
     // Named by `Connection` (RFC 9110 §7.6.1).
-    !connection.is_some_and(|names| hop::members(names).any(|name| name.eq_ignore_ascii_case(field.name)))
+    !connection.is_some_and(|names| hop::members(names).any(|member| member.eq_ignore_ascii_case(name)))
 }
 
 /// `X-Forwarded-Port`, `-Prefix`, `-Server` and whatever else applications believe, which only a proxy can know.
@@ -269,6 +278,26 @@ mod tests {
         assert_eq!(text.matches("x-forwarded-proto:").count(), 1, "{text}");
         assert!(text.contains("x-forwarded-proto: https\r\n") && !text.contains("\r\nforwarded:"), "{text}");
         assert!(text.contains("\r\nhost: a\r\n"), "HTTP/1.1 has a Host: {text}");
+    }
+
+    #[test]
+    fn what_may_not_pass_passes_in_no_spelling() {
+        let rules = RequestRules {
+            set: vec![(http::HeaderName::from_static("x-user"), http::HeaderValue::from_static("checked"))],
+            ..RequestRules::default()
+        };
+        let fields = [
+            ("Host", "a"),
+            ("X_Forwarded_For", "::1"),
+            ("x-real_ip", "::1"),
+            ("X_User", "root"),
+            ("X_Forwarded_Port", "1"),
+            ("Content_Length", "9"),
+            ("my_field", "kept"),
+        ];
+        let text = encoded_for(&head("/", &fields), "", (BodyLength::Empty, false), (&rules, &client(Scheme::Http))).expect("encoded");
+        assert!(!text.contains("::1") && !text.contains("root") && !text.contains("_Port") && !text.contains("Content_Length"), "{text}");
+        assert!(text.contains("my_field: kept\r\n"), "{text}");
     }
 
     #[test]

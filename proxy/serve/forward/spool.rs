@@ -89,7 +89,7 @@ impl Spool {
         self.disk_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Once, not for each body: a full disk is full for all of them.
+    /// Once until there is room again, not for each body: a full disk is full for all of them.
     fn tell(&self, cause: &str) {
         if self.disk_bytes_max > 0 && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(cause, folder = %self.folder.display(), "no room for bodies that wait: they are passed on as they come");
@@ -104,6 +104,8 @@ pub(super) struct Spooled {
     file: Option<Arc<File>>,
     /// Bytes in the file; those in memory stand behind them.
     file_bytes: u64,
+    /// Room on disk that was taken: beside what is in the file, what is being written when its request is given up.
+    reserved_bytes: u64,
     memory: Vec<u8>,
     /// What was read from the file last.
     piece: Vec<u8>,
@@ -115,7 +117,7 @@ pub(super) struct Full;
 
 impl Spooled {
     pub(super) fn new(spool: Arc<Spool>) -> Self {
-        Self { spool, file: None, file_bytes: 0, memory: Vec::new(), piece: Vec::new() }
+        Self { spool, file: None, file_bytes: 0, reserved_bytes: 0, memory: Vec::new(), piece: Vec::new() }
     }
 
     /// Bytes that are kept.
@@ -138,6 +140,7 @@ impl Spooled {
             self.spool.tell("limits.buffer_disk is used up");
             return Err(Full);
         }
+        self.reserved_bytes += bytes;
         let (spool, file, memory, offset) = (Arc::clone(&self.spool), self.file.clone(), std::mem::take(&mut self.memory), self.file_bytes);
         let written = tokio::task::spawn_blocking(move || {
             let file = file.map_or_else(|| spool.make_file().map(Arc::new), Ok);
@@ -151,20 +154,26 @@ impl Spooled {
                 self.memory = memory;
                 self.file = Some(file);
                 self.file_bytes += bytes;
+                self.spool.is_told.store(false, Ordering::Relaxed);
                 Ok(())
             }
             Ok((memory, Err(error))) => {
                 self.memory = memory;
-                self.spool.release(bytes);
+                self.give_back(bytes);
                 self.spool.tell(&error.to_string());
                 Err(Full)
             }
             // The runtime ends, and with it the request.
             Err(_) => {
-                self.spool.release(bytes);
+                self.give_back(bytes);
                 Err(Full)
             }
         }
+    }
+
+    fn give_back(&mut self, bytes: u64) {
+        self.reserved_bytes -= bytes;
+        self.spool.release(bytes);
     }
 
     /// Some of the bytes from `offset` on; none at the end.
@@ -199,7 +208,7 @@ impl Spooled {
 
 impl Drop for Spooled {
     fn drop(&mut self) {
-        self.spool.release(self.file_bytes);
+        self.spool.release(self.reserved_bytes);
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum BodyError {
     TooLarge,
     /// The connection broke.
     Io(io::Error),
+    /// What was kept of it cannot be read again.
+    Lost(io::Error),
 }
 
 impl BodyError {
@@ -39,6 +41,7 @@ impl BodyError {
             Self::Malformed(cause) => format!("malformed body: {cause}"),
             Self::TooLarge => "the body exceeds limits.body".to_owned(),
             Self::Io(error) => format!("the connection broke: {error}"),
+            Self::Lost(error) => format!("the buffered body cannot be read (limits.buffer_folder): {error}"),
         }
     }
 }

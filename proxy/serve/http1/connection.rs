@@ -164,7 +164,7 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let (idle, disk, siphons) = (timeouts.body_idle, &worker.disk, &worker.siphons);
     let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle, disk, siphons };
     let responder = Http1Responder::new(outgoing, request, keep_alive);
-    let (id, told) = (RequestId::default(), origin::of(client, request, &live.plan().trusted_proxies));
+    let (id, told) = (RequestId::default(), origin::of(client, request, &live));
     let client = told.as_ref().unwrap_or(client);
     let entry = Entry::new(worker, client, request, started);
     let mut exchange = Exchange { head: request, client, id: &id, body, responder };

@@ -50,7 +50,7 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
         // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
         let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
     }
-    let (id, told) = (RequestId::default(), origin::of(&client, &head, &plan.trusted_proxies));
+    let (id, told) = (RequestId::default(), origin::of(&client, &head, &live));
     let client = told.as_ref().unwrap_or(&client);
     let entry = Entry::new(&worker, client, &head, started);
     let mut exchange = Exchange { head: &head, client, id: &id, body, responder };

@@ -177,7 +177,7 @@ impl Dispatch {
     fn answer_at_hand(&self, stream: u32, head: &RequestHead) -> bool {
         let started = Instant::now();
         let (live, _) = self.worker.serving();
-        let (id, told) = (RequestId::default(), origin::of(&self.client, head, &live.plan().trusted_proxies));
+        let (id, told) = (RequestId::default(), origin::of(&self.client, head, &live));
         let client = told.as_ref().unwrap_or(&self.client);
         let Some((response, content)) = at_hand(&live, (client, &id), head, &self.worker) else { return false };
         let is_head = head.method() == Method::Head;
