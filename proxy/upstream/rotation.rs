@@ -33,7 +33,9 @@ impl Rotation {
 
     /// The next server that fits. One that does not loses its turn, so that those behind it do not get its share as well.
     pub(super) fn next(&self, fits: impl Fn(ServerIndex) -> bool) -> Option<ServerIndex> {
-        (0..self.round.len()).find_map(|_| self.turn().filter(|&index| fits(index)))
+        let turns = (0..self.round.len()).find_map(|_| self.turn().filter(|&index| fits(index)));
+        // Other workers take turns from between ours: the one server that fits may have been among theirs.
+        turns.or_else(|| self.from(self.step(), &fits))
     }
 
     /// The first server that fits from this place on; places are as many as there are turns in a round, and begin anew behind the last.
