@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Command=package: what compiles (aws-lc and zlib-ng are C), and what the tests and benchmarks use as peers.
 BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make
 TEST_NEEDS  := nginx=nginx curl=curl chromium=chromium wrk=wrk h2load=nghttp2-client nghttp=nghttp2-client \
-               certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv
+               certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv node=nodejs
 BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3 curl=curl chromium=chromium
 PROFILE_NEEDS := perf=linux-perf strace=strace
 comma       := ,

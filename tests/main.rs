@@ -41,6 +41,7 @@ mod odd_fields;
 mod origins;
 mod parity;
 mod paths;
+mod peers;
 mod processes;
 mod proxy_protocol;
 mod ranges;

@@ -2,14 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// The Python with what `tests/foreign/requirements.txt` lists: `TRANSOM_TEST_PYTHON`, else `.venv` of the repository (`make venv`).
 pub fn python() -> Option<PathBuf> {
+    // Looked for once: it takes a second to load them all.
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND.get_or_init(find_python).clone()
+}
+
+fn find_python() -> Option<PathBuf> {
     let python = std::env::var_os("TRANSOM_TEST_PYTHON")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
     let mut probe = Command::new(&python);
-    found(probe.args(["-c", "import fastapi, uvicorn, websockets, requests, multipart"]), "the Python of the tests (make venv)")
-        .then_some(python)
+    found(
+        probe.args(["-c", "import fastapi, uvicorn, websockets, requests, multipart, gunicorn, kosoku"]),
+        "the Python of the tests (make venv)",
+    )
+    .then_some(python)
 }
 
 /// Whether a program is there.
