@@ -12,6 +12,7 @@ use super::client::Client;
 use super::clock::Clock;
 use super::compress::Encoders;
 use super::current::{Current, Snapshot, View};
+use super::deadline::Deadline;
 use super::disk::Disk;
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
@@ -42,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
+    /// With timers that are armed already, for waits that hardly ever last.
+    pub(crate) deadlines: Pool<Deadline>,
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
@@ -77,6 +80,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             buffers: Pool::default(),
             inbounds: Pool::default(),
+            deadlines: Pool::default(),
             vectors: Pool::default(),
             heads: Pool::default(),
             encoders: Encoders::default(),
