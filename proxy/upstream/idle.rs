@@ -105,6 +105,8 @@ fn is_quiet<S: AsyncRead + Unpin>(stream: &mut S) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
 
@@ -127,9 +129,9 @@ mod tests {
     async fn the_connection_that_was_used_last_is_taken_first_and_only_for_its_own_server() {
         let idle = Idle::default();
         let ((a, _a), (b, _b), (c, _c)) = (pair(), pair(), pair());
-        let ids = [&a, &b, &c].map(|stream| std::os::fd::AsRawFd::as_raw_fd(stream));
+        let ids = [&a, &b, &c].map(AsRawFd::as_raw_fd);
         [(1, a), (1, b), (2, c)].into_iter().for_each(|(key, stream)| idle.put(key, stream));
-        let taken = |key| idle.take(key).map(|stream| std::os::fd::AsRawFd::as_raw_fd(&stream));
+        let taken = |key| idle.take(key).map(|stream| stream.as_raw_fd());
         assert_eq!([taken(1), taken(1), taken(1), taken(2)], [Some(ids[1]), Some(ids[0]), None, Some(ids[2])]);
     }
 
