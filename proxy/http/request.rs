@@ -105,43 +105,61 @@ pub enum Known {
     Http2Settings,
 }
 
+/// The shortest names first.
 const KNOWN: [(&[u8], Known); KNOWN_COUNT] = [
-    (b"host", Known::Host),
-    (b"connection", Known::Connection),
-    (b"content-length", Known::ContentLength),
-    (b"transfer-encoding", Known::TransferEncoding),
-    (b"upgrade", Known::Upgrade),
-    (b"expect", Known::Expect),
     (b"te", Known::Te),
-    (b"accept", Known::Accept),
-    (b"accept-encoding", Known::AcceptEncoding),
-    (b"if-match", Known::IfMatch),
-    (b"if-unmodified-since", Known::IfUnmodifiedSince),
-    (b"if-none-match", Known::IfNoneMatch),
-    (b"if-modified-since", Known::IfModifiedSince),
-    (b"if-range", Known::IfRange),
+    (b"host", Known::Host),
     (b"range", Known::Range),
-    (b"sec-fetch-mode", Known::SecFetchMode),
-    (b"user-agent", Known::UserAgent),
+    (b"expect", Known::Expect),
+    (b"accept", Known::Accept),
+    (b"upgrade", Known::Upgrade),
     (b"referer", Known::Referer),
-    (b"x-forwarded-for", Known::ForwardedFor),
-    (b"x-forwarded-proto", Known::ForwardedProto),
-    (b"x-forwarded-host", Known::ForwardedHost),
+    (b"if-match", Known::IfMatch),
+    (b"if-range", Known::IfRange),
     (b"x-real-ip", Known::RealIp),
     (b"forwarded", Known::Forwarded),
+    (b"connection", Known::Connection),
+    (b"user-agent", Known::UserAgent),
     (b"keep-alive", Known::KeepAlive),
-    (b"proxy-connection", Known::ProxyConnection),
-    (b"proxy-authenticate", Known::ProxyAuthenticate),
-    (b"proxy-authorization", Known::ProxyAuthorization),
+    (b"if-none-match", Known::IfNoneMatch),
+    (b"content-length", Known::ContentLength),
+    (b"sec-fetch-mode", Known::SecFetchMode),
     (b"http2-settings", Known::Http2Settings),
+    (b"accept-encoding", Known::AcceptEncoding),
+    (b"x-forwarded-for", Known::ForwardedFor),
+    (b"x-forwarded-host", Known::ForwardedHost),
+    (b"proxy-connection", Known::ProxyConnection),
+    (b"transfer-encoding", Known::TransferEncoding),
+    (b"if-modified-since", Known::IfModifiedSince),
+    (b"x-forwarded-proto", Known::ForwardedProto),
+    (b"proxy-authenticate", Known::ProxyAuthenticate),
+    (b"if-unmodified-since", Known::IfUnmodifiedSince),
+    (b"proxy-authorization", Known::ProxyAuthorization),
 ];
 const KNOWN_COUNT: usize = 28;
+/// Bytes of the longest name.
+const KNOWN_BYTES_MAX: usize = KNOWN[KNOWN_COUNT - 1].0.len();
+/// Where in the table the names of each length are.
+const KNOWN_BY_LENGTH: [(usize, usize); KNOWN_BYTES_MAX + 1] = {
+    let mut places = [(0, 0); KNOWN_BYTES_MAX + 1];
+    let mut index = 0;
+    while index < KNOWN_COUNT {
+        let place = &mut places[KNOWN[index].0.len()];
+        if place.1 == 0 {
+            place.0 = index;
+        }
+        place.1 = index + 1;
+        index += 1;
+    }
+    places
+};
 
 impl Known {
     /// Finds a field name, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        // Length and first letter leave at most two candidates, so that most names cost no comparison.
-        KNOWN.iter().find(|(known, _)| known.len() == name.len() && known.eq_ignore_ascii_case(name)).map(|&(_, known)| known)
+        // The length leaves at most three candidates: this is asked of every field of every head.
+        let &(start, end) = KNOWN_BY_LENGTH.get(name.len())?;
+        KNOWN.get(start..end)?.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|&(_, known)| known)
     }
 
     /// `true` for fields that concern one connection only (RFC 9110 §7.6.1).
@@ -342,5 +360,21 @@ impl RequestHead {
     /// The value of the first field with this name, whatever it is.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_field_is_found_by_its_name_in_any_case_and_no_other_is() {
+        for (name, known) in KNOWN {
+            assert_eq!(Known::from_name(name), Some(known));
+            assert_eq!(Known::from_name(&name.to_ascii_uppercase()), Some(known));
+            assert_eq!(Known::from_name(&[name, b"x"].concat()), None);
+        }
+        assert_eq!((Known::from_name(b""), Known::from_name(&[b'x'; 64])), (None, None));
+        assert!(KNOWN.is_sorted_by_key(|(name, _)| name.len()));
     }
 }

@@ -23,6 +23,11 @@ impl Deadline {
         self.at = if limit.is_zero() { None } else { Some(Instant::now() + limit) };
     }
 
+    /// Takes the deadline away, and leaves the timer for whoever uses this next.
+    pub(crate) fn clear(&mut self) {
+        self.at = None;
+    }
+
     /// Ready once the deadline has passed; call it when the work it limits is pending.
     pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(at) = self.at else { return Poll::Pending };

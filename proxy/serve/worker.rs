@@ -12,6 +12,7 @@ use super::client::Client;
 use super::clock::Clock;
 use super::compress::Encoders;
 use super::current::{Current, Snapshot, View};
+use super::deadline::Deadline;
 use super::disk::Disk;
 use super::exchange::Sent;
 use super::forward::UpstreamReport;
@@ -44,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
     pub(crate) intakes: Pool<Intake>,
+    /// With timers that are armed already, for waits that hardly ever last.
+    pub(crate) deadlines: Pool<Deadline>,
     pub(crate) vectors: Pool<Vec<u8>>,
     pub(crate) heads: Pool<RequestHead>,
     pub(crate) encoders: Encoders,
@@ -80,6 +83,7 @@ impl Worker {
             buffers: Pool::default(),
             inbounds: Pool::default(),
             intakes: Pool::default(),
+            deadlines: Pool::default(),
             vectors: Pool::default(),
             heads: Pool::default(),
             encoders: Encoders::default(),

@@ -139,6 +139,8 @@ async fn work(worker: Rc<Worker>, shares: Vec<Share>) -> usize {
             flusher.refresh();
         }
     });
+    let sweeper = Rc::clone(&worker);
+    tokio::task::spawn_local(async move { sweeper.connector.sweep().await });
     worker.draining.cancelled().await;
     let deadline = Instant::now() + worker.frame().plan().grace;
     while worker.open.get() > 0 && Instant::now() < deadline {

@@ -12,15 +12,13 @@ use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::idle::Idle;
 use super::name::{Answered, Known};
 use super::peer::ServerPeer;
 use super::server::{Server, Target};
 
-/// Idle connections that one worker keeps, over all servers.
-const IDLE_MAX: usize = 256;
-/// An idle connection is kept for less than the 5 s after which Node closes its end, so that the two do not race.
-const IDLE_FOR: Duration = Duration::from_secs(4);
-
+/// Connections that Pingora keeps: it makes them, and `idle` keeps them.
+const KEPT_BY_PINGORA: usize = 1;
 /// Addresses of one name that may use up the time for one connection.
 const ADDRESSES_TIMED_OUT_MAX: usize = 3;
 
@@ -43,6 +41,7 @@ pub struct Connector {
     transport: TransportConnector,
     /// For those that are known by the roots of the system; made when it is first needed.
     rooted: OnceCell<TransportConnector>,
+    idle: Idle<Stream>,
     connect_timeout: Duration,
 }
 
@@ -51,13 +50,12 @@ pub struct Connection {
     stream: Stream,
     key: u64,
     reused: bool,
-    is_rooted: bool,
 }
 
 impl Connector {
     /// A connector without connections. A `connect_timeout` of zero is none.
     pub fn new(connect_timeout: Duration) -> Self {
-        Self { transport: without_roots(), rooted: OnceCell::new(), connect_timeout }
+        Self { transport: without_roots(), rooted: OnceCell::new(), idle: Idle::default(), connect_timeout }
     }
 
     fn transport(&self, is_rooted: bool) -> &TransportConnector {
@@ -65,22 +63,23 @@ impl Connector {
     }
 
     /// An idle connection to this server that still looks alive.
-    pub async fn reuse(&self, server: &Server) -> Option<Connection> {
+    pub fn reuse(&self, server: &Server) -> Option<Connection> {
         match server.target() {
-            Target::Fixed(peer) => self.reuse_peer(peer).await,
+            Target::Fixed(peer) => self.reuse_peer(peer),
             Target::Named(name) => {
                 let known = name.known()?;
                 // The one whose turn it is, or none: whoever has an idle connection would else get all requests.
                 let candidate = known.in_turn(name.next_turn()).next()?;
-                self.reuse_peer(candidate.peer()).await
+                self.reuse_peer(candidate.peer())
             }
         }
     }
 
-    async fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
-        let is_rooted = peer.needs_roots();
-        let stream = self.transport(is_rooted).reused_stream(peer).await?;
-        Some(Connection { stream, key: peer.reuse_hash(), reused: true, is_rooted })
+    /// The key tells apart whom a connection is to be known by, too.
+    fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
+        let key = peer.reuse_hash();
+        let stream = self.idle.take(key)?;
+        Some(Connection { stream, key, reused: true })
     }
 
     /// A new connection to this server.
@@ -129,9 +128,8 @@ impl Connector {
     }
 
     async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
-        let is_rooted = peer.needs_roots();
-        match self.within(limit, server, Box::pin(self.transport(is_rooted).new_stream(peer))).await? {
-            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false, is_rooted }),
+        match self.within(limit, server, Box::pin(self.transport(peer.needs_roots()).new_stream(peer))).await? {
+            Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
             Err(error) if is_tls(&error) => Err(ConnectError::Untrusted(format!("{}: {}", server.name(), describe(&error)))),
             Err(error) => Err(ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error)))),
         }
@@ -147,12 +145,17 @@ impl Connector {
 
     /// Keeps a connection for the next request. Only for one on which nothing is under way.
     pub fn release(&self, connection: Connection) {
-        self.transport(connection.is_rooted).release_stream(connection.stream, connection.key, Some(IDLE_FOR));
+        self.idle.put(connection.key, connection.stream);
+    }
+
+    /// Lets go of connections that nobody takes any more, for as long as it is polled; one for each worker.
+    pub async fn sweep(&self) {
+        self.idle.sweep().await;
     }
 }
 
 fn without_roots() -> TransportConnector {
-    let mut options = ConnectorOptions::new(IDLE_MAX);
+    let mut options = ConnectorOptions::new(KEPT_BY_PINGORA);
     // Pingora loads a store of authorities for each connector, and panics when it cannot: an empty one.
     options.ca_file = Some("/dev/null".to_owned());
     TransportConnector::new(Some(options))
@@ -160,7 +163,7 @@ fn without_roots() -> TransportConnector {
 
 /// That the roots can be loaded was seen at start. Should that have changed since, nobody is trusted.
 fn with_roots() -> TransportConnector {
-    std::panic::catch_unwind(|| TransportConnector::new(Some(ConnectorOptions::new(IDLE_MAX)))).unwrap_or_else(|_| without_roots())
+    std::panic::catch_unwind(|| TransportConnector::new(Some(ConnectorOptions::new(KEPT_BY_PINGORA)))).unwrap_or_else(|_| without_roots())
 }
 
 /// `true` when somebody answers, but not in TLS that we trust: waiting does not change that.

@@ -11,6 +11,7 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 mod hold;
+mod idle;
 mod name;
 mod peer;
 mod queue;

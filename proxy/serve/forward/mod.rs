@@ -304,7 +304,7 @@ async fn connect<'g>(
     if reuse == Reuse::Allowed
         && let Some(found) = picked.take()
     {
-        match worker.connector.reuse(found.server()).await {
+        match worker.connector.reuse(found.server()) {
             Some(connection) => return Ok((found, connection)),
             None => picked = Some(found),
         }

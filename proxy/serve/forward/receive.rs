@@ -90,7 +90,7 @@ impl Relay<'_> {
                 return Err(bad("malformed response head: it does not begin with HTTP/1"));
             }
             let filled = poll_fn(|cx| {
-                if let Poll::Ready(result) = inbound.poll_fill(cx, stream, Room::Head) {
+                if let Poll::Ready(result) = inbound.poll_fill_from(cx, (stream, &self.worker.inbounds), Room::Head) {
                     return Poll::Ready(result.map_err(FillError::Io));
                 }
                 // An upload may take its time. From its end the whole head has the same time, however many pieces it comes in.

@@ -16,7 +16,6 @@ use super::unless_gone;
 use super::way_back::WayBack;
 use crate::http::request::Method;
 use crate::serve::compress::{self, Flow};
-use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead, push_line};
 use crate::serve::finish::finish;
 use crate::serve::handler::{context, ends_connection};
@@ -85,7 +84,7 @@ impl Relay<'_> {
         connection: Connection,
     ) -> Result<Relayed, Failure> {
         let stream = RefCell::new(connection);
-        let mut inbound = self.worker.inbounds.take();
+        let mut inbound = Inbound::default();
         let course = Course::new(if self.asks_first { GoAhead::Waiting } else { GoAhead::Given });
         let result = self.exchange_bytes(exchange, &stream, &mut inbound, &course).await;
         let result = match result {
@@ -102,8 +101,7 @@ impl Relay<'_> {
             Ok(Response::Switched) => Ok(Relayed::Upgraded(stream.into_inner(), inbound.filled().to_vec())),
             Err(failure) => Err(failure),
         };
-        inbound.clear();
-        self.worker.inbounds.give(inbound);
+        inbound.give_to(&self.worker.inbounds);
         result
     }
 
@@ -123,7 +121,7 @@ impl Relay<'_> {
         let responder = &mut exchange.responder;
         let mut send = pin!(self.send(stream, body, course));
         let mut receive = pin!(async {
-            let mut deadline = Deadline::default();
+            let mut deadline = self.worker.deadlines.take();
             let mut head = self.receive_head((stream, &mut *inbound), (request, &mut *responder), (&mut deadline, course)).await?;
             if let Some(back) = &self.back {
                 back.translate(&mut head.lines);
@@ -155,7 +153,7 @@ impl Relay<'_> {
                 responder.upgrade(&response).await.map_err(Failure::Client)?;
                 return Ok(Response::Switched);
             }
-            let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle);
+            let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle).sharing(&self.worker.inbounds);
             let relayed = match choice.and_then(|choice| Flow::new(choice, &self.worker.encoders)) {
                 Some(flow) => {
                     // Boxed, so that what is not compressed does not carry the room for it.
@@ -164,7 +162,11 @@ impl Relay<'_> {
                 None => relay_content(&mut reader, responder, &response).await,
             };
             match relayed {
-                Ok(()) => Ok(Response::Whole { keep_alive }),
+                Ok(()) => {
+                    deadline.clear();
+                    self.worker.deadlines.give(deadline);
+                    Ok(Response::Whole { keep_alive })
+                }
                 Err(Failure::TimedOut(_)) => Err(Failure::TimedOut(stalled)),
                 Err(failure) => Err(failure),
             }

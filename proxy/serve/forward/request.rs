@@ -159,7 +159,9 @@ fn write_origin(out: &mut Vec<u8>, host: &[u8], context: &Context<'_>) {
 
 fn write_address(out: &mut Vec<u8>, name: &[u8], address: IpAddr) {
     out.extend_from_slice(name);
-    let _ = write!(out, ": {address}\r\n");
+    out.extend_from_slice(b": ");
+    forwarded::write_address(out, address);
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

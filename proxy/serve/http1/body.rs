@@ -11,6 +11,7 @@ use super::chunked::Chunked;
 use super::framing::Framing;
 use super::inbound::{FillError, Inbound, Room};
 use crate::serve::deadline::Deadline;
+use crate::serve::pool::Pool;
 
 /// Bytes of further requests that are taken in while one is being answered.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -69,6 +70,8 @@ impl Piece<'_> {
 pub(crate) struct BodyReader<'a, S> {
     stream: &'a RefCell<S>,
     inbound: &'a mut Inbound,
+    /// Where its memory is while nothing comes; none: it keeps it.
+    pool: Option<&'a Pool<Inbound>>,
     deadline: &'a mut Deadline,
     idle: Duration,
     state: State,
@@ -112,7 +115,13 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
             Framing::Chunked => State::Chunked(Chunked::default()),
             Framing::UntilClose => State::UntilClose,
         };
-        Self { stream, inbound, deadline, idle, state, allowance: u64::MAX, received_bytes: 0 }
+        Self { stream, inbound, pool: None, deadline, idle, state, allowance: u64::MAX, received_bytes: 0 }
+    }
+
+    /// Shares memory with others while it waits: a body may be silent for hours.
+    pub(crate) fn sharing(mut self, pool: &'a Pool<Inbound>) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     /// Limits the body; zero is no limit.
@@ -166,7 +175,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
                 }
                 Ready::More => {}
             }
-            match self.inbound.fill(self.stream, Room::Body, self.deadline).await {
+            match self.inbound.fill((self.stream, self.pool), Room::Body, self.deadline).await {
                 Ok(0) if matches!(self.state, State::UntilClose) => self.state = State::Done,
                 Ok(0) => return Err(BodyError::Truncated),
                 Ok(_) => {}

@@ -159,7 +159,8 @@ async fn serve_request<S: AsyncRead + AsyncWrite + SendFile + Unpin>(
     let expectation =
         Cell::new(if meta.expects_continue && meta.framing != Framing::Empty { Expectation::Waiting } else { Expectation::Met });
     let keep_alive = if meta.keep_alive && !worker.draining.is_cancelled() { KeepAlive::Yes } else { KeepAlive::No };
-    let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle).limit(live.plan().limits.body.0);
+    let reader = BodyReader::new(stream, inbound, deadline, meta.framing, timeouts.body_idle);
+    let reader = reader.limit(live.plan().limits.body.0).sharing(&worker.inbounds);
     let body = Http1Body::new(reader, stream, &expectation, meta.framing, timeouts.body_idle);
     let (idle, disk, siphons) = (timeouts.body_idle, &worker.disk, &worker.siphons);
     let outgoing = Outgoing { stream, out, deadline: &mut write_deadline, expectation: &expectation, idle, disk, siphons };
@@ -250,7 +251,7 @@ async fn read_head<S: AsyncRead + Unpin>(
             deadline.set(plan.timeouts.header);
             is_waiting = true;
         }
-        match buffers.inbound.fill(stream, Room::Head, deadline).await {
+        match buffers.inbound.fill((stream, None), Room::Head, deadline).await {
             Ok(0) if buffers.inbound.filled().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => return Err(HeadError::Gone),
             Ok(0) => return Err(refused(buffers, Refusal::closing(StatusCode::BAD_REQUEST, "the client closed inside the head"))),
             Ok(_) => {}
