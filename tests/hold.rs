@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Backed, Client, Edge, FORWARD, Response, Site, start_api};
+use crate::support::{Backed, Client, Edge, FORWARD, Response, Site, accept, memory_peak, start_api, wait_for};
 
 const STATIC: &str = "[[route]]\npath = \"/\"\nroot = \"site\"\n";
 
@@ -144,4 +144,119 @@ fn no_get_fails_while_the_backend_is_killed_and_started_again() {
 fn a_site_without_a_backend_starts() {
     let site = Site::new(&format!("//- /proxy.toml\n{FORWARD}{STATIC}\n//- /site/index.html\nhi\n"));
     assert_eq!(Edge::start_with(site, |_| {}).get("/", "").text(), "hi");
+}
+
+/// Clients that wait at once for a backend that is not there.
+const CROWD: usize = 2000;
+/// As many as are held; more are told at once when to come again.
+const HELD_MAX: usize = 1024;
+/// What each of them may cost: a connection, its request, and its place.
+const BYTES_EACH_MAX: u64 = 64 * 1024;
+
+#[test]
+fn a_crowd_that_waits_for_a_dead_backend_costs_bounded_memory_and_those_that_are_held_are_served() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised);
+    let edge = alone("20s");
+    assert_eq!(edge.get("/", "").status, 200);
+    let before = memory_peak(edge.pid());
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| ask(&edge, "/api/small")).collect();
+    wait_for("those for whom there is no place", || (edge.access_lines().len() > CROWD - HELD_MAX).then_some(()));
+    let grown = memory_peak(edge.pid()).saturating_sub(before);
+    assert!(grown < CROWD as u64 * BYTES_EACH_MAX, "{grown} bytes");
+    let _api = start_api(&edge.site);
+    let statuses: Vec<_> = crowd.iter_mut().map(|client| client.response().status).collect();
+    let count = |status| statuses.iter().filter(|&&found| found == status).count();
+    assert_eq!((count(200), count(503)), (HELD_MAX, CROWD - HELD_MAX));
+}
+
+#[test]
+fn a_post_is_done_at_most_once_while_the_backend_is_killed_and_started_again() {
+    let config = FORWARD.replace("wait = \"0s\"", "wait = \"15s\"");
+    let mut backed = Backed::start_with(&config);
+    let address = backed.edge.address();
+    let over = AtomicBool::new(false);
+    let mut done: Vec<String> = Vec::new();
+    std::thread::scope(|scope| {
+        for name in 0..3 {
+            let over = &over;
+            scope.spawn(move || {
+                for number in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let body = format!("{{\"text\":\"{name}-{number}\"}}");
+                    let mut client = Client::connect(address);
+                    let head = format!("POST /api/notes HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+                    client.send(format!("{head}{body}").as_bytes());
+                    assert!(matches!(client.response().status, 201 | 502 | 503));
+                }
+            });
+        }
+        for _ in 0..4 {
+            for _ in 0..10 {
+                assert_eq!(backed.edge.get("/api/small", "").status, 200);
+            }
+            done.extend(notes(&backed.edge));
+            backed.api.kill();
+            backed.api = start_api(&backed.edge.site);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    done.extend(notes(&backed.edge));
+    let count = done.len();
+    done.sort_unstable();
+    done.dedup();
+    assert!(count > 0 && done.len() == count, "{} of {count} are not the same", done.len());
+}
+
+fn notes(edge: &Edge) -> Vec<String> {
+    let list = edge.get("/api/notes", "").json();
+    let texts = list.as_array().into_iter().flatten().filter_map(|note| note["text"].as_str().map(str::to_owned));
+    // Those that it has from the beginning stand there in each of its lives.
+    texts.filter(|text| text.starts_with(|first: char| first.is_ascii_digit())).collect()
+}
+
+#[test]
+fn a_request_that_comes_while_the_socket_of_the_backend_is_replaced_is_served() {
+    let mut backed = Backed::start_with(&FORWARD.replace("wait = \"0s\"", "wait = \"15s\""));
+    assert_eq!(backed.get("/api/small", "").status, 200);
+    let socket = backed.edge.site.join("api.sock");
+    // What stands there now is no socket, as between the removal of one and the binding of the next.
+    std::fs::remove_file(&socket).expect("the old socket");
+    backed.api.kill();
+    std::fs::write(&socket, "").expect("a file");
+    let mut held = ask(&backed.edge, "/api/small");
+    std::fs::remove_file(&socket).expect("the file");
+    backed.api = start_api(&backed.edge.site);
+    assert_eq!(held.response().status, 200);
+}
+
+#[test]
+fn a_request_that_finds_the_backlog_of_the_backend_full_is_held_until_there_is_room() {
+    let edge = alone("15s");
+    let listener = std::os::unix::net::UnixListener::bind(edge.site.join("api.sock")).expect("a socket");
+    rustix::net::listen(&listener, 1).expect("a short backlog");
+    let others: Vec<_> = (0..2).map(|_| std::os::unix::net::UnixStream::connect(edge.site.join("api.sock")).expect("room")).collect();
+    let mut held = ask(&edge, "/api/small");
+    wait_for("the edge to find it full", || (edge.get("/", "").status == 200).then_some(()));
+    for _ in &others {
+        drop(listener.accept().expect("those that were first"));
+    }
+    let mut stream = accept(&listener);
+    std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("an answer");
+    assert_eq!(held.response().text(), "ok");
+}
+
+#[test]
+fn what_a_script_fetches_is_never_a_page_that_loads_itself_again_and_a_form_is_not_sent_again() {
+    let edge = alone("50ms");
+    let response = edge.get("/api/small", "Accept: text/html, application/json\r\nSec-Fetch-Mode: cors\r\n");
+    assert_eq!((response.status, response.field("content-type")), (503, Some("application/json")));
+    let navigation = edge.get("/api/small", "Accept: */*\r\nSec-Fetch-Mode: navigate\r\n");
+    assert!(navigation.text().contains("http-equiv=\"refresh\""));
+    let form = "POST /api/notes HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nContent-Length: 0\r\n\r\n";
+    let response = edge.request(form);
+    assert!(response.status == 503 && !response.text().contains("refresh"), "{}", response.text());
 }

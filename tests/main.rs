@@ -54,6 +54,7 @@ mod streams;
 mod tls;
 mod upstream_faults;
 mod upstream_groups;
+mod upstream_health;
 mod upstream_names;
 mod upstream_tls;
 mod websocket;

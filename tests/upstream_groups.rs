@@ -41,7 +41,7 @@ fn servers_take_turns_by_their_weight() {
 
 #[test]
 fn a_server_that_died_fails_no_request_and_gets_its_share_again_when_it_is_back() {
-    let (edge, mut servers) = start("to = [\"unix:a.sock\", \"unix:b.sock\"]\nwait = \"0s\"", &["a", "b"]);
+    let (edge, mut servers) = start("to = [\"unix:a.sock\", \"unix:b.sock\"]\nwait = \"0s\"\nbreaker = false", &["a", "b"]);
     assert_eq!(shares(&(0..4).map(|number| ask(&edge, number, "")).collect::<Vec<_>>()), [2, 2, 0]);
     servers[0].kill();
     assert_eq!(shares(&(10..18).map(|number| ask(&edge, number, "")).collect::<Vec<_>>()), [0, 8, 0]);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{
-    AccessFormat, AccessLog, AccessTarget, Attempt, Balance, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden, HttpVersions,
-    Limits, LogLevel, Symlinks, Timeouts, TraceParent,
+    AccessFormat, AccessLog, AccessTarget, Attempt, Balance, Breaker, CodedFiles, Compression, CompressionLevel, HeaderPreset, Hidden,
+    HttpVersions, Limits, LogLevel, RetryMethods, RetryOn, Symlinks, Timeouts, TraceParent,
 };
 use crate::http::encoding::Coding;
 use crate::units::ByteSize;
@@ -109,6 +109,32 @@ pub const WEIGHT: u16 = 1;
 
 /// `upstream.queue`: what a busy server works off within a few seconds; more would wait in vain, and takes memory meanwhile.
 pub const QUEUE: usize = 100;
+
+/// `upstream.breaker`: more failures in a row than a restart behind kept connections makes; nginx leaves a server alone for as long.
+pub const BREAKER: Breaker = Breaker { failures: 5, open: Duration::from_secs(10) };
+
+/// `upstream.slow_start`: most servers are warm at once.
+pub const SLOW_START: Duration = Duration::ZERO;
+
+/// `health.interval`: a tenth of a percent of what a server can do, and noticed before a person tries again.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// `health.timeout`: who does not say within a second that it is well is not.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// `health.rise`: a server that says it is well is believed.
+pub const CHECK_RISE: u32 = 1;
+
+/// `health.fall`: one look may meet a pause of the garbage collector.
+pub const CHECK_FALL: u32 = 3;
+
+/// `retry.on`: where no server can have answered.
+pub fn retry_on() -> RetryOn {
+    RetryOn { connect: true, reset: true, timeout: false, statuses: Vec::new() }
+}
+
+/// `retry.methods`: what RFC 9110 §9.2.2 allows to be sent again.
+pub const RETRY_METHODS: RetryMethods = RetryMethods::Idempotent;
 
 /// `route.index`.
 pub const INDEX: &str = "index.html";

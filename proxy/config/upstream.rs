@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::{Span, Spanned};
+use super::{Health, Retry, Span, Spanned};
 use crate::http::proxy_protocol::Version;
 use crate::units::ServerUrl;
 
@@ -28,6 +28,10 @@ pub struct Upstream {
     pub queue: usize,
     /// `proxy_protocol`: connections begin with a PROXY header that names the client.
     pub proxy_protocol: Option<Version>,
+    /// `breaker`, `slow_start` and `health`: what is done about servers that fail.
+    pub health: Health,
+    /// `retry`: after which failures a request is sent again.
+    pub retry: Retry,
 }
 
 /// `upstream.tls`. Without it the roots of the system count, and the name in the URL.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Balance, Diagnostic, Diagnostics, ProxyTarget, Span, Spanned, UpstreamTls, defaults};
+use crate::config::{self, Balance, Diagnostic, Diagnostics, Health, ProxyTarget, Retry, Span, Spanned, UpstreamTls, defaults};
 use crate::http::proxy_protocol::Version;
 use crate::units::{ServerAddress, ServerUrl};
 
@@ -25,6 +25,10 @@ pub struct Upstream {
     pub queue: usize,
     /// The PROXY header that connections to it begin with.
     pub proxy_protocol: Option<Version>,
+    /// What is done about servers that fail.
+    pub health: Health,
+    /// After which failures a request is sent again.
+    pub retry: Retry,
 }
 
 /// One of them.
@@ -136,6 +140,8 @@ impl Upstream {
             tls: upstream.tls.clone(),
             queue: upstream.queue,
             proxy_protocol: upstream.proxy_protocol,
+            health: upstream.health.clone(),
+            retry: upstream.retry.clone(),
         }
     }
 
@@ -156,6 +162,8 @@ impl Upstream {
             tls,
             queue: defaults::QUEUE,
             proxy_protocol: None,
+            health: Health::default(),
+            retry: Retry::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::process::{Options, Spec, Supervisor};
 use crate::serve::{Bound, Current, Live, LoadReport, Workers, bind};
 use crate::telemetry::{AccessLog, CLOSE_PATIENCE, EventFormat, EventLog};
 use crate::units::Scheme;
+use crate::upstream::Checks;
 
 /// Serves a loaded config until SIGTERM, SIGINT or SIGQUIT, then stops in order: no new work, work under way, processes.
 ///
@@ -53,6 +54,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let mut threads = Workers::start(&current, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
     announce(&current.load(), &bound, &report, (workers, started));
     current.load().begin_coding();
+    let checks = current.load().begin_checks();
     signals.watch = Some(Watch::start(current, load_began).map_err(Fatal::system("start the watch"))?);
     let result = tokio::select! {
         name = signals.stop() => {
@@ -61,7 +63,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
         }
         () = threads.failed() => Err(Fatal::WorkerFailed),
     };
-    stop(threads, supervisor, &mut signals).await;
+    stop((threads, checks), supervisor, &mut signals).await;
     if let Some(watch) = signals.watch.take() {
         watch.close();
     }
@@ -73,7 +75,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
 }
 
 /// The stop: work under way first, then the processes that it needs. A second signal cuts it short.
-async fn stop(threads: Workers, supervisor: Supervisor, signals: &mut Signals) {
+async fn stop((threads, checks): (Workers, Checks), supervisor: Supervisor, signals: &mut Signals) {
     let began = Instant::now();
     tokio::select! {
         cut = threads.drain() => {
@@ -83,6 +85,8 @@ async fn stop(threads: Workers, supervisor: Supervisor, signals: &mut Signals) {
         }
         name = signals.stop() => tracing::warn!(signal = name, "stopping at once"),
     }
+    // Before the servers go: that they are not well then is no news.
+    checks.stop().await;
     supervisor.stop().await;
     tracing::info!(ms = millis(began), "stopped");
 }

@@ -236,6 +236,11 @@ impl Live {
         }
     }
 
+    /// Begins to look whether servers are well, on the runtime that this is called on; they are shared by all that is made from this.
+    pub fn begin_checks(&self) -> upstream::Checks {
+        upstream::Checks::start(&self.groups, self.plan.timeouts.connect)
+    }
+
     /// The plan it was built from.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -12,7 +12,7 @@ use super::request_id;
 use crate::assets::Body;
 use crate::http::accept;
 use crate::http::fields::FieldBlock;
-use crate::http::request::{Known, RequestHead};
+use crate::http::request::{Known, Method, RequestHead};
 
 /// Seconds after which a client may try again when an upstream is not ready.
 const RETRY_AFTER: &str = "2";
@@ -63,7 +63,7 @@ impl Refusal {
             }
             None => {
                 let form = Form::for_request(request);
-                let body = form.body(self.status, id);
+                let body = form.body(self.status, (request.method(), id));
                 let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(body.len() as u64));
                 head.push("content-type", form.content_type().as_bytes());
                 (head, Body::Memory(body.into()))
@@ -98,8 +98,10 @@ enum Form {
 
 impl Form {
     fn for_request(request: &RequestHead) -> Self {
-        let Some(accepted) = request.value(Known::Accept) else { return Self::Text };
-        if accept::names_html(accepted) {
+        // A browser says what it wants the answer for. What a script fetches is not shown to anybody, whatever it accepts.
+        let navigates = request.value(Known::SecFetchMode).map(|mode| mode.eq_ignore_ascii_case(b"navigate"));
+        let Some(accepted) = request.value(Known::Accept) else { return if navigates == Some(true) { Self::Page } else { Self::Text } };
+        if navigates.unwrap_or_else(|| accept::names_html(accepted)) {
             Self::Page
         } else if memchr::memmem::find(accepted, b"json").is_some() {
             Self::Json
@@ -117,7 +119,9 @@ impl Form {
     }
 
     /// An id has letters, digits and a few signs that mean nothing in any of these languages.
-    fn body(self, status: StatusCode, id: Option<&[u8]>) -> String {
+    fn body(self, status: StatusCode, (method, id): (Method, Option<&[u8]>)) -> String {
+        // To ask again by itself is right for what only asks: a form would be lost.
+        let asks_only = matches!(method, Method::Get | Method::Head);
         let id = id.map(String::from_utf8_lossy);
         let code = status.as_u16();
         let reason = status.canonical_reason().unwrap_or("Error");
@@ -129,8 +133,10 @@ impl Form {
             }
             Self::Page => {
                 let waiting = status == StatusCode::SERVICE_UNAVAILABLE;
-                let refresh = if waiting { format!("<meta http-equiv=\"refresh\" content=\"{RETRY_AFTER}\">") } else { String::new() };
+                let refresh =
+                    if waiting && asks_only { format!("<meta http-equiv=\"refresh\" content=\"{RETRY_AFTER}\">") } else { String::new() };
                 let words = match status {
+                    StatusCode::SERVICE_UNAVAILABLE if !asks_only => "The application is starting. Go back and send it again in a moment.",
                     StatusCode::SERVICE_UNAVAILABLE => "The application is starting. This page tries again by itself.",
                     StatusCode::BAD_GATEWAY => "The application did not answer.",
                     StatusCode::GATEWAY_TIMEOUT => "The application took too long to answer.",

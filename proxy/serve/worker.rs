@@ -115,9 +115,13 @@ impl Worker {
         let Some(recorder) = &self.recorder else { return };
         let duration = started.elapsed();
         let frame = self.frame();
-        let upstream = tally.upstream.and_then(|report| {
-            let group = frame.group(report.group)?;
-            Some(UpstreamRecord { address: group.name_of(report.server), duration: report.duration })
+        let group = tally.upstream.as_ref().and_then(|report| frame.group(report.group));
+        let tried = tally.upstream.iter().flat_map(|report| &report.tried);
+        let tried: Vec<&str> = tried.filter_map(|&index| Some(group?.name_of(Some(index)))).collect();
+        let upstream = tally.upstream.as_ref().zip(group).map(|(report, group)| UpstreamRecord {
+            address: group.name_of(report.server),
+            tried: &tried,
+            duration: report.duration,
         });
         let version = match head.version() {
             _ if head.method_token().is_empty() => None,

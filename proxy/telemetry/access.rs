@@ -56,6 +56,8 @@ pub struct Record<'a> {
 pub struct UpstreamRecord<'a> {
     /// Its address, as `unix:/run/api.sock` or `10.0.0.3:8000`.
     pub address: &'a str,
+    /// The addresses of all that were asked, in their order, where that is more than one.
+    pub tried: &'a [&'a str],
     /// From the end of connecting to its response's head, or to the failure.
     pub duration: Duration,
 }
@@ -108,6 +110,13 @@ impl Record<'_> {
             optional(out, b",\"upstream\":", Some(upstream.address.as_bytes()));
             out.extend_from_slice(b",\"upstream_ms\":");
             text::milliseconds(out, upstream.duration);
+            for (index, address) in upstream.tried.iter().enumerate() {
+                out.extend_from_slice(if index == 0 { b",\"upstream_tried\":[" } else { b"," });
+                text::json(out, address.as_bytes());
+            }
+            if !upstream.tried.is_empty() {
+                out.push(b']');
+            }
         }
         optional(out, b",\"request_id\":", self.request_id);
         optional(out, b",\"cause\":", self.cause.map(str::as_bytes));
@@ -229,7 +238,11 @@ pub(super) mod tests {
 
     #[test]
     fn a_failed_forward_says_which_upstream_and_why() {
-        let upstream = UpstreamRecord { address: "unix:/run/api.sock", duration: Duration::from_millis(60_000) };
+        let upstream = UpstreamRecord {
+            address: "unix:/run/api.sock",
+            tried: &["unix:/run/b.sock", "unix:/run/api.sock"],
+            duration: Duration::from_millis(60_000),
+        };
         let failed = Record {
             status: 504,
             version: Some(Version::HTTP_2),
@@ -242,7 +255,7 @@ pub(super) mod tests {
         };
         let text = line(&failed, AccessFormat::Json);
         assert!(text.contains(r#""client":"unix:""#) && text.contains(r#""proto":"HTTP/2.0""#), "{text}");
-        let end = r#""ua":"curl/8.5.0","upstream":"unix:/run/api.sock","upstream_ms":60000.000,"request_id":"4bf92f3577b34da6a3ce929d0e0e4736","cause":"no response head in timeouts.response"}"#;
+        let end = r#""ua":"curl/8.5.0","upstream":"unix:/run/api.sock","upstream_ms":60000.000,"upstream_tried":["unix:/run/b.sock","unix:/run/api.sock"],"request_id":"4bf92f3577b34da6a3ce929d0e0e4736","cause":"no response head in timeouts.response"}"#;
         assert!(text.ends_with(&format!("{end}\n")), "{text}");
     }
 

@@ -6,11 +6,21 @@
 use tokio::time::Instant;
 
 use super::connector::{ConnectError, Connection, Connector};
-use super::group::{Group, Key, Picked, ServerIndex};
+use super::group::{Group, Key, Picked};
 use super::hold::{Place, Probe};
+use super::tried::Tried;
 
 /// Servers that may use up the time for connecting, one after the other, before a request is given up: those behind them would find nobody who waits.
 const TIMED_OUT_MAX: usize = 2;
+
+impl ConnectError {
+    /// The words for the log.
+    pub(super) fn cause(&self) -> &str {
+        match self {
+            Self::Unreachable(cause) | Self::NotReady(cause) | Self::Untrusted(cause) | Self::TimedOut(cause) => cause,
+        }
+    }
+}
 
 /// Why a group was gone through in vain.
 enum Vain {
@@ -31,7 +41,7 @@ impl Connector {
         group: &'g Group,
         key: &Key<'_>,
         first: Option<Picked<'g>>,
-        tried: &mut Vec<ServerIndex>,
+        tried: &mut Tried,
     ) -> Result<(Picked<'g>, Connection), ConnectError> {
         let deadline = Instant::now() + group.wait();
         let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", group.wait()));
@@ -43,7 +53,7 @@ impl Connector {
                 Err(Vain::Full) => {
                     // Others may look for a server meanwhile.
                     holding = None;
-                    picked = Some(group.wait_for_room(key, tried, deadline).await?);
+                    picked = Some(group.wait_for_room(key, tried.as_slice(), deadline).await?);
                     continue;
                 }
                 Err(Vain::Failed(ConnectError::Unreachable(cause))) if !group.wait().is_zero() => cause,
@@ -64,7 +74,7 @@ impl Connector {
                 }
             }
             tried.clear();
-            picked = group.pick(key, tried);
+            picked = group.pick(key, tried.as_slice());
         }
     }
 
@@ -74,7 +84,7 @@ impl Connector {
         group: &'g Group,
         key: &Key<'_>,
         mut picked: Option<Picked<'g>>,
-        tried: &mut Vec<ServerIndex>,
+        tried: &mut Tried,
     ) -> Result<(Picked<'g>, Connection), Vain> {
         let mut last = None;
         let mut timed_out = 0;
@@ -83,19 +93,19 @@ impl Connector {
                 Ok(connection) => return Ok((found, connection)),
                 Err(error) => error,
             };
-            found.server().state().note_failure();
+            group.note_failure(found.index(), error.cause());
             tried.push(found.index());
             timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
             last = Some(error);
             drop(found);
-            if timed_out >= TIMED_OUT_MAX {
+            if timed_out >= TIMED_OUT_MAX || !group.retry().on.connect {
                 break;
             }
-            picked = group.pick(key, tried);
+            picked = group.pick(key, tried.as_slice());
         }
         match last {
             Some(error) => Err(Vain::Failed(error)),
-            None if group.is_full(tried) => Err(Vain::Full),
+            None if group.is_full(tried.as_slice()) => Err(Vain::Full),
             None => Err(Vain::Failed(ConnectError::Unreachable(format!("{}: no server is ready", group.name())))),
         }
     }

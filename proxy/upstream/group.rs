@@ -10,6 +10,7 @@ use http::HeaderName;
 use tokio::time::Instant;
 
 use super::balancer::Balancer;
+use super::check::Check;
 use super::connector::ConnectError;
 use super::hold::Hold;
 use super::queue::Queue;
@@ -17,7 +18,8 @@ use super::secure::Secure;
 use super::server::{Server, Settings};
 use super::state::{Active, Lasting};
 use super::sticky::Tokens;
-use crate::config::{Balance, Diagnostic};
+use super::warmth::Warmth;
+use crate::config::{Balance, Breaker, Diagnostic, Retry};
 use crate::plan;
 use crate::units::Scheme;
 
@@ -33,6 +35,10 @@ pub struct Group {
     pub(super) hold: Hold,
     /// Where a server has a limit.
     queue: Option<Queue>,
+    retry: Retry,
+    pub(super) breaker: Option<Breaker>,
+    pub(super) check: Option<Check>,
+    warmth: Warmth,
 }
 
 /// Which server of its group.
@@ -89,7 +95,7 @@ impl Group {
         let freed = || queue.as_ref().map(Queue::freed);
         let is_secure = upstream.servers.iter().any(|server| server.url.scheme == Scheme::Https);
         let secure = if is_secure { Some(Secure::load(&upstream.tls)?) } else { None };
-        let server = |planned| Server::new(planned, alone, (settings, secure.as_ref()), freed());
+        let server = |planned| Server::new(planned, alone, (settings, secure.as_ref()), upstream.health.slow_start, freed());
         let servers: Box<[Server]> = upstream.servers.iter().map(server).collect::<Result<_, _>>()?;
         let tier = |is_backup: bool| -> Vec<(ServerIndex, &Server)> {
             let indexed = servers.iter().enumerate().map(|(index, server)| (ServerIndex::new(index), server));
@@ -113,6 +119,10 @@ impl Group {
             wait: upstream.wait,
             hold: Hold::default(),
             queue,
+            retry: upstream.retry.clone(),
+            breaker: upstream.health.breaker,
+            check: upstream.health.check.as_ref().map(|check| Check::new(check, upstream)),
+            warmth: Warmth::default(),
             servers,
         })
     }
@@ -135,6 +145,11 @@ impl Group {
     /// How long requests are held while none can be had.
     pub fn wait(&self) -> Duration {
         self.wait
+    }
+
+    /// After which failures a request is sent again.
+    pub fn retry(&self) -> &Retry {
+        &self.retry
     }
 
     /// What [`pick`](Self::pick) goes by.
@@ -175,14 +190,29 @@ impl Group {
             return Some(picked);
         }
         let is = |index: ServerIndex, backup: bool| self.servers.get(index.get()).is_some_and(|server| server.is_backup() == backup);
-        if let Some(picked) = self.choose(&self.primaries, key, |index| is(index, false) && may(index)) {
+        let draw = self.warmth.draw();
+        let is_due = |index: ServerIndex| self.servers.get(index.get()).is_some_and(|server| draw.lets(server.state()));
+        if let Some(picked) = self.choose(&self.primaries, key, |index| is(index, false) && may(index) && is_due(index)) {
             return Some(picked);
         }
         let indexes = || (0..self.servers.len()).map(ServerIndex::new);
         if indexes().any(|index| is(index, false) && may(index)) {
-            return None;
+            // One that has just come back is better than none.
+            return self.choose(&self.primaries, key, |index| is(index, false) && may(index));
         }
-        self.choose(self.backups.as_ref()?, key, |index| is(index, true) && may(index))
+        if let Some(backups) = &self.backups {
+            if let Some(picked) = self.choose(backups, key, |index| is(index, true) && may(index)) {
+                return Some(picked);
+            }
+            if indexes().any(may) {
+                return None;
+            }
+        }
+        // All others have failed this request: one that is left alone may have come back, and nothing is lost by asking it.
+        let is_left = |index: ServerIndex| {
+            !tried.contains(&index) && self.servers.get(index.get()).is_some_and(|server| !server.is_backup() && server.state().is_ready())
+        };
+        self.choose(&self.primaries, key, is_left)
     }
 
     /// Chooses until one has room indeed: another worker may have taken the last place meanwhile.

@@ -7,17 +7,19 @@ use super::group::{AddressKey, Group, Key, Picked, ServerIndex};
 use super::resolver::Resolver;
 use super::server::Settings;
 use super::state::Readiness;
-use crate::config::{Balance, Span, UpstreamTls};
+use crate::config::{Balance, Breaker, Health, Retry, Span, UpstreamTls};
 use crate::plan::{Upstream, UpstreamServer};
 use crate::units::ServerUrl;
+
+const BREAKER: Breaker = Breaker { failures: 3, open: Duration::from_secs(3600) };
 
 fn server(index: usize) -> UpstreamServer {
     let url = ServerUrl::parse(&format!("http://127.0.0.1:{}", 3000 + index)).expect("a URL");
     UpstreamServer { url, span: Span::default(), weight: 1, backup: false, max_conns: None }
 }
 
-fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
-    let upstream = Upstream {
+fn upstream_of(servers: Vec<UpstreamServer>, balance: Balance) -> Upstream {
+    Upstream {
         name: "api".to_owned(),
         servers,
         balance,
@@ -26,8 +28,17 @@ fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
         tls: UpstreamTls::default(),
         proxy_protocol: None,
         queue: 2,
-    };
-    Group::new(&upstream, &Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }).expect("a group")
+        health: Health { breaker: Some(BREAKER), ..Health::default() },
+        retry: Retry::default(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }
+}
+
+fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
+    Group::new(&upstream_of(servers, balance), &settings()).expect("a group")
 }
 
 fn group(count: usize, balance: Balance) -> Group {
@@ -172,4 +183,68 @@ async fn a_full_queue_and_a_long_wait_end_in_a_refusal() {
     let cause = |result: Result<Picked<'_>, _>| format!("{:?}", result.err().expect("refused"));
     assert!(cause(first).contains("waited") && cause(second).contains("waited"));
     assert!(cause(third).contains("too many"), "the queue has two places");
+}
+
+fn fail(group: &Group, index: usize, times: usize) {
+    (0..times).for_each(|_| group.note_failure(ServerIndex::new(index), "refused"));
+}
+
+#[test]
+fn a_server_that_fails_again_and_again_is_left_alone() {
+    let group = group(2, Balance::RoundRobin);
+    fail(&group, 0, 2);
+    group.note_success(ServerIndex::new(0));
+    fail(&group, 0, 2);
+    assert_eq!(picks(&group, &Key::None, 10), HashMap::from([(0, 5), (1, 5)]));
+    fail(&group, 0, 1);
+    assert_eq!(picks(&group, &Key::None, 10), HashMap::from([(1, 10)]));
+}
+
+#[test]
+fn the_last_server_that_may_be_asked_is_never_left_alone() {
+    let alone = group(1, Balance::RoundRobin);
+    fail(&alone, 0, 10);
+    assert_eq!(picks(&alone, &Key::None, 3), HashMap::from([(0, 3)]));
+    let two = group(2, Balance::RoundRobin);
+    fail(&two, 0, 10);
+    fail(&two, 1, 10);
+    assert_eq!(picks(&two, &Key::None, 3), HashMap::from([(1, 3)]));
+}
+
+#[test]
+fn a_server_that_is_left_alone_is_asked_when_all_others_have_failed_the_request() {
+    let group = group(3, Balance::LeastConn);
+    fail(&group, 0, 3);
+    let tried = [1, 2].map(ServerIndex::new);
+    assert_eq!(group.pick(&Key::None, &tried).expect("the last resort").index(), ServerIndex::new(0));
+    assert!(group.pick(&Key::None, &[0, 1, 2].map(ServerIndex::new)).is_none());
+    set(&group, 0, Readiness::NotReady);
+    assert!(group.pick(&Key::None, &tried).is_none(), "what a check says counts");
+}
+
+#[test]
+fn a_backup_stands_in_for_a_server_that_is_left_alone() {
+    let mut servers = vec![server(0), server(1)];
+    servers[1].backup = true;
+    let group = group_of(servers, Balance::RoundRobin);
+    fail(&group, 0, 3);
+    assert_eq!(picks(&group, &Key::None, 3), HashMap::from([(1, 3)]));
+}
+
+#[test]
+fn a_server_that_came_back_gets_little_at_first() {
+    for balance in [Balance::RoundRobin, Balance::LeastConn, Balance::Random] {
+        let slow = Upstream {
+            health: Health { slow_start: Duration::from_secs(3600), ..Health::default() },
+            ..upstream_of(vec![server(0), server(1)], balance)
+        };
+        let group = Group::new(&slow, &settings()).expect("a group");
+        assert!(picks(&group, &Key::None, 100)[&0] > 30, "at start all are warm");
+        set(&group, 0, Readiness::NotReady);
+        set(&group, 0, Readiness::Ready);
+        let shares = picks(&group, &Key::None, 1000);
+        assert!(shares.get(&0).is_none_or(|&share| share <= 15), "{shares:?}");
+        set(&group, 1, Readiness::NotReady);
+        assert_eq!(picks(&group, &Key::None, 10), HashMap::from([(0, 10)]), "but all, when there is no other");
+    }
 }

@@ -6,6 +6,8 @@
 
 mod acquire;
 mod balancer;
+mod breaker;
+mod check;
 mod connector;
 mod group;
 #[cfg(test)]
@@ -22,9 +24,13 @@ mod secure;
 mod server;
 mod state;
 mod sticky;
+mod tried;
+mod warmth;
 
+pub use check::Checks;
 pub use connector::{ConnectError, Connection, Connector};
 pub use group::{AddressKey, Group, Key, Picked, ServerIndex, Wants};
 pub use resolver::Resolver;
 pub use server::{Server, Settings};
-pub use state::{Lasting, Readiness, ServerState};
+pub use state::{Before, Lasting, Readiness, ServerState};
+pub use tried::Tried;

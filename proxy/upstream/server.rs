@@ -51,6 +51,7 @@ impl Server {
         planned: &plan::UpstreamServer,
         alone: Option<&str>,
         (settings, secure): (&Settings, Option<&Secure>),
+        slow_start: Duration,
         freed: Option<Arc<Notify>>,
     ) -> Result<Self, Diagnostic> {
         let url = planned.url.to_string();
@@ -59,7 +60,7 @@ impl Server {
             target: Target::new(planned, settings, secure)?,
             weight: planned.weight,
             is_backup: planned.backup,
-            state: Arc::new(ServerState::new(planned.max_conns, freed)),
+            state: Arc::new(ServerState::new(planned.max_conns, freed, slow_start)),
             url,
         })
     }

@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+/// A whole share.
+pub(super) const SHARE_WHOLE: u32 = 1000;
+/// What a server gets at once that came back: one request of a hundred.
+const SHARE_MIN: u32 = 10;
+
 /// One server's.
 #[derive(Debug)]
 pub struct ServerState {
@@ -20,8 +25,14 @@ pub struct ServerState {
     active_max: u32,
     /// What came to nothing in a row.
     failures: AtomicU32,
-    /// Until when it is left alone; zero: it is not.
+    /// Until when it is left alone; zero: it is not. Once that has passed, one request finds out whether it still fails.
     open_until: AtomicU64,
+    /// The `open_until` for whose end a request is finding that out.
+    probed: AtomicU64,
+    /// Since when it is back, while that is not long ago; zero: it is.
+    back_since: AtomicU64,
+    /// How long that is not long ago.
+    slow_start: u64,
     /// What a check of its health says; `true` where there is none.
     ready: AtomicBool,
     /// Told when a request has ended, where there may be some that wait for that.
@@ -30,13 +41,16 @@ pub struct ServerState {
 }
 
 impl ServerState {
-    /// A server that is ready and idle. `freed` is told of each request that ends.
-    pub(super) fn new(active_max: Option<u32>, freed: Option<Arc<Notify>>) -> Self {
+    /// A server that is ready and idle. `freed` is told of each request that ends; `slow_start` is how long its share grows when it came back.
+    pub(super) fn new(active_max: Option<u32>, freed: Option<Arc<Notify>>, slow_start: Duration) -> Self {
         Self {
             active: AtomicU32::new(0),
             active_max: active_max.unwrap_or(u32::MAX),
             failures: AtomicU32::new(0),
             open_until: AtomicU64::new(0),
+            probed: AtomicU64::new(0),
+            back_since: AtomicU64::new(0),
+            slow_start: milliseconds(slow_start),
             ready: AtomicBool::new(true),
             freed,
             made: Instant::now(),
@@ -45,7 +59,48 @@ impl ServerState {
 
     /// `true` when it may be asked: its health is good, and it is not left alone.
     pub fn is_usable(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) && !self.is_open()
+        self.is_ready() && self.is_let_in(self.open_until.load(Ordering::Relaxed))
+    }
+
+    /// `true` when its health is good, whatever requests have met there.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    fn is_let_in(&self, open_until: u64) -> bool {
+        match open_until {
+            0 => true,
+            until => self.now() >= until && self.probed.load(Ordering::Relaxed) != until,
+        }
+    }
+
+    /// `true` when it was left alone for long enough, and it is to be found out whether it still fails.
+    pub fn is_half_open(&self) -> bool {
+        match self.open_until.load(Ordering::Relaxed) {
+            0 => false,
+            until => self.now() >= until,
+        }
+    }
+
+    /// What part of its share it gets, in thousandths, while it has not been back for long.
+    pub fn share(&self) -> Option<u32> {
+        let since = match self.back_since.load(Ordering::Relaxed) {
+            0 => return None,
+            since => since,
+        };
+        let elapsed = self.now().saturating_sub(since);
+        if elapsed >= self.slow_start {
+            self.back_since.store(0, Ordering::Relaxed);
+            return None;
+        }
+        let share = elapsed.saturating_mul(u64::from(SHARE_WHOLE)) / self.slow_start.max(1);
+        Some(u32::try_from(share).unwrap_or(SHARE_WHOLE).max(SHARE_MIN))
+    }
+
+    fn note_back(&self) {
+        if self.slow_start > 0 {
+            self.back_since.store(self.now().max(1), Ordering::Relaxed);
+        }
     }
 
     /// `true` while it is left alone after failures.
@@ -73,7 +128,10 @@ impl ServerState {
 
     /// Says what a check of its health found.
     pub fn set_ready(&self, ready: Readiness) {
-        self.ready.store(ready == Readiness::Ready, Ordering::Relaxed);
+        let was_ready = self.ready.swap(ready == Readiness::Ready, Ordering::Relaxed);
+        if !was_ready && ready == Readiness::Ready {
+            self.note_back();
+        }
     }
 
     /// Leaves it alone for this long; zero ends that.
@@ -87,20 +145,37 @@ impl ServerState {
         self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// It answered. Writes nothing in the usual case, so that workers do not fight for the memory.
-    pub fn note_success(&self) {
-        if self.failures.load(Ordering::Relaxed) != 0 {
-            self.failures.store(0, Ordering::Relaxed);
+    /// It answered; tells what was known of it before. Writes nothing in the usual case, so that workers do not fight for the memory.
+    pub fn note_success(&self) -> Before {
+        let failures = if self.failures.load(Ordering::Relaxed) == 0 { 0 } else { self.failures.swap(0, Ordering::Relaxed) };
+        let was_open = self.open_until.load(Ordering::Relaxed) != 0 && self.open_until.swap(0, Ordering::Relaxed) != 0;
+        if was_open {
+            self.note_back();
         }
+        Before { failures, was_open }
     }
 
-    /// Counts one more request, unless it has as many as it may.
+    /// Counts one more request, unless it has as many as it may, or is being found out about by another.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Active<'_>> {
-        if self.active.fetch_add(1, Ordering::Relaxed) < self.active_max {
-            return Some(Active { state: self });
+        if self.active.fetch_add(1, Ordering::Relaxed) >= self.active_max {
+            self.active.fetch_sub(1, Ordering::Relaxed);
+            return None;
         }
-        self.active.fetch_sub(1, Ordering::Relaxed);
-        None
+        let mut active = Active { state: self, probes: 0 };
+        active.probes = self.begin_probe()?;
+        Some(active)
+    }
+
+    /// The `open_until` that the request finds out about, zero for none; `None` when another is about it.
+    fn begin_probe(&self) -> Option<u64> {
+        let until = self.open_until.load(Ordering::Relaxed);
+        // Whoever asks one that is left alone has nobody else to ask.
+        if until == 0 || self.now() < until {
+            return Some(0);
+        }
+        let probed = self.probed.load(Ordering::Relaxed);
+        let begun = probed != until && self.probed.compare_exchange(probed, until, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        begun.then_some(until)
     }
 
     fn leave(&self) {
@@ -128,23 +203,43 @@ pub enum Readiness {
     NotReady,
 }
 
+/// What was known of a server before it answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// What had come to nothing in a row.
+    pub failures: u32,
+    /// It was left alone, or being found out about.
+    pub was_open: bool,
+}
+
 /// One request under way; over when dropped.
 #[derive(Debug)]
 pub(super) struct Active<'a> {
     state: &'a Arc<ServerState>,
+    /// The `open_until` that it finds out about; zero for none.
+    probes: u64,
 }
 
 impl Active<'_> {
+    /// Somebody else may find out now, if that is still to be done.
+    fn end_probe(&self) {
+        if self.probes != 0 {
+            let _ = self.state.probed.compare_exchange(self.probes, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// The same for as long as one likes: a tunnel outlives its request.
     pub(super) fn lasting(self) -> Lasting {
         // It goes on under another name, so it is not over here.
         let this = ManuallyDrop::new(self);
+        this.end_probe();
         Lasting { state: Arc::clone(this.state) }
     }
 }
 
 impl Drop for Active<'_> {
     fn drop(&mut self) {
+        self.end_probe();
         self.state.leave();
     }
 }
@@ -167,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_under_way_is_counted_until_it_is_over() {
-        let state = Arc::new(ServerState::new(Some(2), None));
+        let state = Arc::new(ServerState::new(Some(2), None, Duration::ZERO));
         let first = state.enter().expect("room");
         let tunnel = state.enter().expect("room").lasting();
         assert!(state.enter().is_none() && !state.has_room());
@@ -180,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_left_alone_or_not_ready_is_not_usable() {
-        let state = ServerState::new(None, None);
+        let state = ServerState::new(None, None, Duration::ZERO);
         assert!(state.is_usable());
         state.open_for(Duration::from_secs(3600));
         assert!(!state.is_usable());
@@ -191,8 +286,49 @@ mod tests {
     }
 
     #[test]
+    fn one_request_finds_out_whether_a_server_that_was_left_alone_still_fails() {
+        let state = Arc::new(ServerState::new(None, None, Duration::from_secs(3600)));
+        state.open_until.store(1, Ordering::Relaxed);
+        while !state.is_half_open() {
+            std::thread::yield_now();
+        }
+        assert!(state.is_usable());
+        let probe = state.enter().expect("one");
+        assert!(!state.is_usable() && state.enter().is_none(), "no second one");
+        drop(probe);
+        let probe = state.enter().expect("whoever found nothing out leaves it to the next");
+        assert_eq!(state.note_success(), Before { failures: 0, was_open: true });
+        assert!(state.enter().is_some() && state.is_usable());
+        drop(probe);
+        assert_eq!(state.share(), Some(SHARE_MIN), "its share grows from then on");
+        assert_eq!(state.active(), 0);
+    }
+
+    #[test]
+    fn a_share_grows_with_the_time_since_a_server_came_back() {
+        let state = ServerState::new(None, None, Duration::from_secs(100));
+        assert_eq!(state.share(), None, "whoever was never away has the whole");
+        for (ago, share) in [(0, Some(SHARE_MIN)), (25_000, Some(250)), (99_000, Some(990)), (100_000, None)] {
+            // As if the state had been made long ago.
+            let state = ServerState {
+                made: Instant::now().checked_sub(Duration::from_millis(ago + 1)).expect("a time"),
+                ..ServerState::new(None, None, Duration::from_secs(100))
+            };
+            state.back_since.store(1, Ordering::Relaxed);
+            let found = state.share();
+            assert!(
+                found.is_some() == share.is_some() && found.unwrap_or_default().abs_diff(share.unwrap_or_default()) <= 1,
+                "{ago}: {found:?}"
+            );
+        }
+        state.set_ready(Readiness::NotReady);
+        state.set_ready(Readiness::Ready);
+        assert_eq!(state.share(), Some(SHARE_MIN));
+    }
+
+    #[test]
     fn failures_are_counted_in_a_row() {
-        let state = ServerState::new(None, None);
+        let state = ServerState::new(None, None, Duration::ZERO);
         assert_eq!((state.note_failure(), state.note_failure()), (1, 2));
         state.note_success();
         assert_eq!(state.note_failure(), 1);

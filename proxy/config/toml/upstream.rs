@@ -3,9 +3,11 @@
 use ::toml::de::DeValue;
 
 use super::balance;
+use super::health;
 use super::item::Item;
 use super::keys::{self, Keys};
 use super::reader::{Reader, Table};
+use super::retry;
 use super::upstream_tls;
 use crate::config::{Diagnostic, Span, Spanned, Upstream, UpstreamServer, defaults};
 use crate::http::proxy_protocol::Version;
@@ -64,6 +66,8 @@ fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
     let queue = queue_item.as_ref().and_then(|item| within(item, QUEUE_MAX)).map_or(defaults::QUEUE, |queue| queue as usize);
     let announced = table.item("proxy_protocol");
     let proxy_protocol = announced.as_ref().and_then(|item| item.choice(VERSIONS, &[]));
+    let health = health::read(&mut table, to.as_deref().unwrap_or_default());
+    let retry = table.item("retry").map(|item| retry::read(&item)).unwrap_or_default();
     table.finish();
     let (to, to_item) = (to?, to_item?);
     upstream_tls::check(tls_item.as_ref(), &to);
@@ -74,7 +78,7 @@ fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
     let key_span = |item: Option<Item<'_>>| item.map(|item| item.key_span);
     check_group(to_item.reader, &to, key_span(balance_item), key_span(queue_item));
     let to_span = to_item.span;
-    Some(Upstream { name, to, to_span, balance: balance?, wait, tls, queue, proxy_protocol })
+    Some(Upstream { name, to, to_span, balance: balance?, wait, tls, queue, proxy_protocol, health, retry })
 }
 
 fn read_to(item: &Item<'_>) -> Option<Vec<UpstreamServer>> {
@@ -110,13 +114,14 @@ fn read_server(item: &Item<'_>) -> Option<UpstreamServer> {
 }
 
 /// A number from 1 to `max`.
-fn within(item: &Item<'_>, max: u32) -> Option<u32> {
+pub(super) fn within(item: &Item<'_>, max: u32) -> Option<u32> {
     let number = item.integer()?;
     let fits = u32::try_from(number).ok().filter(|number| (1..=max).contains(number));
     if fits.is_none() {
         let help = match (item.name.as_str(), number) {
             ("weight", 0) => "a server that is to get no requests is taken out of `to`, or is a `backup = true`".to_owned(),
             ("max_conns", 0) => "without `max_conns` there is no limit".to_owned(),
+            ("tries", 0) => "the first time counts: tries = 1 sends no request again".to_owned(),
             ("queue", 0) => "with wait = \"0s\" nobody waits".to_owned(),
             _ => format!("write {} = {}", item.name, item.example),
         };

@@ -30,6 +30,8 @@ pub(super) struct Course {
     pub(super) is_answered: Cell<bool>,
     /// It came before the request had ended.
     pub(super) is_early: Cell<bool>,
+    /// More of the body may have been sent than could be sent again.
+    pub(super) is_spent: Cell<bool>,
 }
 
 impl Course {
@@ -45,6 +47,7 @@ impl Course {
             go_ahead: Cell::new(go_ahead),
             is_answered: Cell::new(false),
             is_early: Cell::new(false),
+            is_spent: Cell::new(false),
         }
     }
 

@@ -11,6 +11,7 @@ mod receive;
 mod relay;
 pub(crate) mod request;
 mod response;
+mod retry;
 mod send;
 mod spool;
 mod target;
@@ -35,6 +36,7 @@ pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
+use self::retry::{Tries, pass_by};
 use self::way_back::WayBack;
 use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
@@ -46,9 +48,8 @@ use super::template::Facts;
 use super::worker::Worker;
 use crate::assets::Vault;
 use crate::http::proxy_protocol::{self, Version};
-use crate::http::request::Method;
 use crate::plan::Forwarding;
-use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex};
+use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex, Tried};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
@@ -64,12 +65,14 @@ pub(crate) struct Target<'a> {
 }
 
 /// The upstream's part in a request, for the log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct UpstreamReport {
     /// Index of the group of servers.
     pub(crate) group: usize,
     /// The server that was asked last, if one was.
     pub(crate) server: Option<ServerIndex>,
+    /// All that were asked, in their order, where that is more than one.
+    pub(crate) tried: Vec<ServerIndex>,
     /// From the request to the end of the response, or to the failure.
     pub(crate) duration: Duration,
 }
@@ -86,16 +89,24 @@ pub(crate) async fn forward<B: RequestBody, R: Responder>(
     let Some((target, group)) = route.target().and_then(|target| Some((target, live.group(target.group)?))) else {
         return refuse(exchange, route, Refusal::new(StatusCode::BAD_GATEWAY, "no such upstream"), live, worker).await;
     };
-    let mut server = None;
-    let mut handled = match attempt(exchange, route, (target, group, &mut server), live, worker).await {
+    let (mut server, mut tried) = (None, Tried::default());
+    let result = attempt(exchange, route, (target, group, &mut server, &mut tried), live, worker).await;
+    let tried = tried.into_trail();
+    let mut handled = match result {
         Ok(tunnel) => Handled { tunnel, ..Handled::default() },
-        Err(Failed::Refused(refusal)) => refuse(exchange, route, refusal, live, worker).await,
+        Err(Failed::Refused(mut refusal)) => {
+            if !tried.is_empty() {
+                let names: Vec<_> = tried.iter().map(|&index| group.name_of(Some(index))).collect();
+                refusal.cause = format!("{}; asked in this order: {}", refusal.cause, names.join(", ")).into();
+            }
+            refuse(exchange, route, refusal, live, worker).await
+        }
         Err(Failed::ClientGone(cause)) => {
             exchange.responder.abort();
             Handled { cause: Some(cause.into()), ..Handled::default() }
         }
     };
-    handled.upstream = Some(UpstreamReport { group: target.group, server, duration: started.elapsed() });
+    handled.upstream = Some(UpstreamReport { group: target.group, server, tried, duration: started.elapsed() });
     handled
 }
 
@@ -110,7 +121,7 @@ enum Failed {
 async fn attempt<B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
     route: &LiveRoute,
-    (target, group, last): (Target<'_>, &Group, &mut Option<ServerIndex>),
+    (target, group, last, tried): (Target<'_>, &Group, &mut Option<ServerIndex>, &mut Tried),
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
@@ -130,18 +141,16 @@ async fn attempt<B: RequestBody, R: Responder>(
     let announces = live.plan().upstreams.get(target.group).and_then(|upstream| upstream.proxy_protocol);
     write_head(&mut head, &context, announces).map_err(Failed::Refused)?;
     let key = choice::key(group.wants(), exchange.head, exchange.client);
-    let mut tried = Vec::new();
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
-    let mut attempts = 0;
-    let attempts_max = attempts_max(exchange.head.method());
+    let mut tries = Tries::new(group.retry(), exchange.head.method());
     let result = loop {
-        let (picked, connection) = match connect_for(exchange, (group, &key, &mut tried), worker, reuse).await {
+        let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
-        attempts += 1;
         *last = Some(picked.index());
+        tried.note(picked.index());
         if target.forwarding.differs_by_server() && context.server != picked.index() {
             context.server = picked.index();
             if let Err(refusal) = write_head(&mut head, &context, announces) {
@@ -155,6 +164,8 @@ async fn attempt<B: RequestBody, R: Responder>(
             worker,
             request: &head,
             upgrade,
+            response_limit: tries.begin(route.timeouts.response),
+            discards: tries.discards(),
             asks_first: context.asks_first,
             back: WayBack::new(target.strip, target.forwarding, (context.facts, picked.index())),
             takes_files: target.vault.is_some(),
@@ -163,18 +174,22 @@ async fn attempt<B: RequestBody, R: Responder>(
         let was_reused = connection.is_reused();
         match relay.run(exchange, connection).await {
             Ok(relayed) => {
-                picked.server().state().note_success();
+                let is_unwanted = exchange.responder.sent().status.is_some_and(|status| group.retry().on.has_status(status));
+                if is_unwanted {
+                    group.note_failure(picked.index(), "the response has a status of retry.on");
+                } else {
+                    group.note_success(picked.index());
+                }
                 break settle(relayed, picked, (exchange, route, target), announces, (live, worker)).await;
             }
-            Err(Failure::NoResponse(_)) if attempts < attempts_max && !exchange.body.is_started() => {
-                // A kept connection that had just been closed says nothing of the server.
-                if !was_reused {
-                    picked.server().state().note_failure();
+            Err(failure) => {
+                retry::note(group, picked.index(), &failure, was_reused);
+                if exchange.body.is_started() || exchange.responder.has_begun() || !tries.follow(&failure) {
+                    break Err(refuse_failure(failure, picked.server(), live));
                 }
                 reuse = Reuse::Forbidden;
-                pass_by(&mut tried, picked.index(), group);
+                pass_by(tried, picked.index(), group);
             }
-            Err(failure) => break Err(refuse_failure(failure, picked.server(), live)),
         }
     };
     worker.vectors.give(head);
@@ -231,25 +246,6 @@ fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     *head = header;
 }
 
-/// The next try goes to another server; when all have been tried, to any.
-fn pass_by(tried: &mut Vec<ServerIndex>, server: ServerIndex, group: &Group) {
-    tried.push(server);
-    if tried.len() >= group.servers().len() {
-        tried.clear();
-    }
-}
-
-/// How often a request may be sent while not a byte of a response comes. A kept connection that was closed as we took it and a
-/// server that went down with the request in its queue can meet one request in this order, so one that only asks is sent three times at most
-/// (held while the server comes back), one that may be repeated but changes something (PUT, DELETE) twice, and any other once.
-const fn attempts_max(method: Method) -> u32 {
-    match method {
-        Method::Get | Method::Head => 3,
-        _ if method.is_idempotent() => 2,
-        _ => 1,
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reuse {
     Allowed,
@@ -259,7 +255,7 @@ enum Reuse {
 /// A connection, unless the client leaves while it is waited for: what it asked for is not to be done when nobody waits any more.
 async fn connect_for<'g, B: RequestBody, R: Responder>(
     exchange: &mut Exchange<'_, B, R>,
-    (group, key, tried): (&'g Group, &Key<'_>, &mut Vec<ServerIndex>),
+    (group, key, tried): (&'g Group, &Key<'_>, &mut Tried),
     worker: &Worker,
     reuse: Reuse,
 ) -> Result<(Picked<'g>, Connection), Failed> {
@@ -296,11 +292,11 @@ async fn unless_gone<R: Responder, T, E>(
 async fn connect<'g>(
     group: &'g Group,
     key: &Key<'_>,
-    tried: &mut Vec<ServerIndex>,
+    tried: &mut Tried,
     worker: &Worker,
     reuse: Reuse,
 ) -> Result<(Picked<'g>, Connection), ConnectError> {
-    let mut picked = group.pick(key, tried);
+    let mut picked = group.pick(key, tried.as_slice());
     if reuse == Reuse::Allowed
         && let Some(found) = picked.take()
     {
@@ -327,6 +323,7 @@ fn refuse_failure(failure: Failure, server: &Server, live: &Live) -> Failed {
         Failure::NoResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
         Failure::BadResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
         Failure::TimedOut(cause) => Failed::Refused(Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name}: {cause}"))),
+        Failure::Unwanted(status) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: the response was {status}"))),
         Failure::RequestBody(error) => refuse_body(&error, live),
         Failure::Client(error) => Failed::ClientGone(write_cause(&error)),
     }

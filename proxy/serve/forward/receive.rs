@@ -53,6 +53,9 @@ impl Relay<'_> {
                 status if status.is_informational() => responder.interim(status, &head.lines).await.map_err(Failure::Client)?,
                 _ => {
                     course.answered();
+                    if self.discards.is_some_and(|on| on.has_status(head.status)) && !course.is_spent.get() {
+                        return Err(Failure::Unwanted(head.status));
+                    }
                     return Ok(head);
                 }
             }
@@ -69,7 +72,7 @@ impl Relay<'_> {
         course: &Course,
     ) -> Result<usize, Failure> {
         let bytes_max = usize::try_from(self.live.plan().limits.upstream_header.0).unwrap_or(usize::MAX);
-        let limit = self.route.timeouts.response;
+        let limit = self.response_limit;
         let mut scanner = HeadEnd::default();
         let mut is_waiting = false;
         loop {

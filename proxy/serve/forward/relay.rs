@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -14,6 +15,7 @@ use super::response::UpstreamHead;
 use super::send::SendError;
 use super::unless_gone;
 use super::way_back::WayBack;
+use crate::config::RetryOn;
 use crate::http::request::Method;
 use crate::serve::compress::{self, Flow};
 use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead, push_line};
@@ -41,6 +43,10 @@ pub(super) struct Relay<'a> {
     /// The head for the upstream.
     pub(super) request: &'a [u8],
     pub(super) upgrade: bool,
+    /// How long the response may let wait for itself.
+    pub(super) response_limit: Duration,
+    /// Whose statuses are no response, because another server may have a better one.
+    pub(super) discards: Option<&'a RetryOn>,
     /// The upstream was asked whether it wants the body.
     pub(super) asks_first: bool,
     /// How URLs of the response are translated, where that is needed.
@@ -70,6 +76,8 @@ pub(super) enum Failure {
     BadResponse(String),
     /// The upstream took too long.
     TimedOut(&'static str),
+    /// The upstream's response has a status that another server is asked for. Nothing of it was passed on.
+    Unwanted(StatusCode),
     /// The client's body failed.
     RequestBody(BodyError),
     /// The client does not take the response.

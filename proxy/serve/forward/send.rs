@@ -43,7 +43,7 @@ impl Relay<'_> {
 
     async fn send_whole<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, course: &Course) -> Result<(), SendError> {
         let mut deadline = Deadline::default();
-        let idle = self.route.timeouts.response;
+        let idle = self.response_limit;
         body.rewind();
         let length = body.length();
         let waits = course.go_ahead.get() == GoAhead::Waiting;
@@ -56,12 +56,15 @@ impl Relay<'_> {
             wait_for_go_ahead(course, &mut deadline).await;
         }
         let mut is_complete = length == BodyLength::Empty;
+        // Until all of it was sent nobody can tell how much of the next piece was.
+        course.is_spent.set(!is_complete);
         while !is_complete {
             let piece = body.next().await.map_err(SendError::Body)?;
             write_piece(stream, head, piece, length, (&mut deadline, idle)).await.map_err(SendError::Upstream)?;
             head = &[];
             is_complete = piece.is_last;
         }
+        course.is_spent.set(body.is_started());
         Ok(())
     }
 }

@@ -194,9 +194,10 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
         key("queue", "100"),
         key("tls", "{ ca = \"/run/secrets/ca.pem\" }"),
         later("keepalive", ""),
-        later("retry", ""),
-        later("breaker", "requests wait for `wait`, then get 503"),
-        later("health", "an upstream counts as ready when it accepts a connection"),
+        key("retry", "{ tries = 2, on = [\"connect\", \"reset_before_response\"] }"),
+        key("breaker", "{ failures = 5, open = \"10s\" }"),
+        key("slow_start", "\"30s\""),
+        key("health", "{ path = \"/healthz\" }"),
     ],
     near: &[
         ("server", "to"),
@@ -205,8 +206,44 @@ pub(in super::super) const UPSTREAM: Keys = Keys {
         ("address", "to"),
         ("timeout", "wait"),
         ("policy", "balance"),
+        ("health_check", "health"),
+        ("check", "health"),
+        ("circuit_breaker", "breaker"),
+        ("proxy_next_upstream", "retry"),
+        ("retries", "retry"),
         ("lb_policy", "balance"),
     ],
+};
+
+pub(in super::super) const BREAKER: Keys = Keys {
+    title: "breaker = { … }",
+    keys: &[key("failures", "5"), key("open", "\"10s\"")],
+    near: &[("max_fails", "failures"), ("errors", "failures"), ("fail_timeout", "open"), ("timeout", "open"), ("duration", "open")],
+};
+
+pub(in super::super) const HEALTH: Keys = Keys {
+    title: "[upstream.NAME.health]",
+    keys: &[
+        key("path", "\"/healthz\""),
+        key("host", "\"api.example.com\""),
+        key("expect", "[200, 204]"),
+        key("interval", "\"5s\""),
+        key("timeout", "\"1s\""),
+        key("rise", "1"),
+        key("fall", "3"),
+    ],
+    near: &[("uri", "path"), ("url", "path"), ("status", "expect"), ("passes", "rise"), ("fails", "fall"), ("every", "interval")],
+};
+
+pub(in super::super) const RETRY: Keys = Keys {
+    title: "retry = { … }",
+    keys: &[
+        key("tries", "2"),
+        key("on", "[\"connect\", \"reset_before_response\", 503]"),
+        key("methods", "\"idempotent\""),
+        key("within", "\"10s\""),
+    ],
+    near: &[("count", "tries"), ("attempts", "tries"), ("retries", "tries"), ("timeout", "within"), ("statuses", "on")],
 };
 
 pub(in super::super) const UPSTREAM_SERVER: Keys = Keys {

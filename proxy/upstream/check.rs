@@ -1,0 +1,269 @@
+//! Active checks: one task for each server, for all workers, that looks whether the server is well without a request being at stake.
+//!
+//! What it finds it writes to the server's state; what follows from that is the matter of `group`. Until its first look a server counts as well.
+//! The tasks belong to [`Checks`] and end with it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
+
+use super::connector::{Connection, Connector};
+use super::group::{Group, ServerIndex};
+use super::server::Server;
+use super::state::Readiness;
+use crate::config::{CheckRequest, HealthCheck};
+use crate::http::proxy_protocol::{self, Version};
+use crate::plan;
+use crate::units::{Scheme, ServerAddress, ServerUrl};
+
+/// What is read of a response until its status is known, interim ones counted.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// A server that is not well is looked at this often at least, so that requests which wait for it get in.
+const UNWELL_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// Looks come up to this part of the interval sooner or later than it says, so that those of many servers and proxies do not fall together.
+const JITTER_PERCENT: u64 = 10;
+
+/// How the servers of a group are looked at.
+pub(super) struct Check {
+    settings: HealthCheck,
+    /// For each server what is sent to it; empty: to connect is enough.
+    requests: Box<[Vec<u8>]>,
+}
+
+impl Check {
+    /// For these servers.
+    pub(super) fn new(settings: &HealthCheck, upstream: &plan::Upstream) -> Self {
+        let request = |server: &plan::UpstreamServer| {
+            let Some(request) = &settings.request else { return Vec::new() };
+            let mut bytes = Vec::new();
+            if let Some(version) = upstream.proxy_protocol {
+                announce_ourselves(&mut bytes, version);
+            }
+            let host = request.host.clone().unwrap_or_else(|| authority(&server.url));
+            let path = &request.path;
+            let head =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: transom-health\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+            bytes.extend_from_slice(head.as_bytes());
+            bytes
+        };
+        Self { settings: settings.clone(), requests: upstream.servers.iter().map(request).collect() }
+    }
+
+    /// Looks once.
+    async fn look(&self, connector: &Connector, server: &Server, request: &[u8]) -> Result<(), String> {
+        let looking = async {
+            let mut connection = connector.attempt(server).await.map_err(|error| error.cause().to_owned())?;
+            let Some(expected) = &self.settings.request else { return Ok(()) };
+            let status = ask(&mut connection, request).await.map_err(|error| error.to_string())?;
+            judge(status, expected)
+        };
+        let timed_out = |_| Err(format!("no answer within {:?}", self.settings.timeout));
+        tokio::time::timeout(self.settings.timeout, looking).await.unwrap_or_else(timed_out)
+    }
+}
+
+/// A connection of our own, for nobody else.
+fn announce_ourselves(bytes: &mut Vec<u8>, version: Version) {
+    proxy_protocol::write(bytes, version, None);
+}
+
+fn authority(url: &ServerUrl) -> String {
+    match &url.address {
+        ServerAddress::Unix(_) => "localhost".to_owned(),
+        ServerAddress::Tcp { host, port } => {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+            match (url.scheme, port) {
+                (Scheme::Http, 80) | (Scheme::Https, 443) => host,
+                (_, port) => format!("{host}:{port}"),
+            }
+        }
+    }
+}
+
+fn judge(status: u16, expected: &CheckRequest) -> Result<(), String> {
+    if expected.expects(status) { Ok(()) } else { Err(format!("{} was answered with {status}", expected.path)) }
+}
+
+/// Asks, and gives the status of the final response.
+async fn ask(connection: &mut Connection, request: &[u8]) -> io::Result<u16> {
+    connection.write_all(request).await?;
+    connection.flush().await?;
+    let mut bytes = Vec::with_capacity(1024);
+    loop {
+        if let Some(status) = final_status(&bytes)? {
+            return Ok(status);
+        }
+        if bytes.len() >= HEAD_BYTES_MAX {
+            return Err(io::Error::other("the response head is too long"));
+        }
+        if connection.read_buf(&mut bytes).await? == 0 {
+            return Err(io::Error::other("closed without a response"));
+        }
+    }
+}
+
+/// The status behind all interim responses, once its line is there.
+fn final_status(mut bytes: &[u8]) -> io::Result<Option<u16>> {
+    loop {
+        let Some(end) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
+        let line = bytes.get(..end).unwrap_or_default();
+        let digits = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+        let status = digits.and_then(|digits| str::from_utf8(digits).ok()).and_then(|digits| digits.parse::<u16>().ok());
+        match status {
+            None => return Err(io::Error::other("what came is no response of HTTP/1")),
+            Some(100..200) => {}
+            Some(status) => return Ok(Some(status)),
+        }
+        let Some(head_end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(None) };
+        bytes = bytes.get(head_end + 4..).unwrap_or_default();
+    }
+}
+
+/// What the looks so far make of a server.
+#[derive(Debug)]
+struct Standing {
+    readiness: Readiness,
+    /// Looks in a row that said otherwise.
+    contrary: u32,
+    is_new: bool,
+}
+
+impl Standing {
+    const fn new() -> Self {
+        Self { readiness: Readiness::Ready, contrary: 0, is_new: true }
+    }
+
+    /// Takes one look in; gives what the server is from now on, if that is new.
+    fn take(&mut self, found: Readiness, settings: &HealthCheck) -> Option<Readiness> {
+        // Nothing is known of a server before: its first look decides alone.
+        let is_first = std::mem::replace(&mut self.is_new, false);
+        if found == self.readiness {
+            self.contrary = 0;
+            return None;
+        }
+        self.contrary = self.contrary.saturating_add(1);
+        let needed = match found {
+            Readiness::Ready => settings.rise,
+            Readiness::NotReady => settings.fall,
+        };
+        if !is_first && self.contrary < needed {
+            return None;
+        }
+        self.contrary = 0;
+        self.readiness = found;
+        Some(found)
+    }
+}
+
+/// The checks of all groups.
+#[derive(Debug)]
+pub struct Checks {
+    tasks: JoinSet<()>,
+}
+
+impl Checks {
+    /// Starts them on the runtime that this is called on, which must be a local one. A `connect_timeout` of zero is none.
+    pub fn start(groups: &Arc<[Group]>, connect_timeout: Duration) -> Self {
+        let mut tasks = JoinSet::new();
+        if groups.iter().any(|group| group.check.is_some()) {
+            let connector = Rc::new(Connector::new(connect_timeout));
+            for (index, group) in groups.iter().enumerate().filter(|(_, group)| group.check.is_some()) {
+                for server in 0..group.servers().len() {
+                    tasks.spawn_local(watch(Arc::clone(groups), index, ServerIndex::new(server), Rc::clone(&connector)));
+                }
+            }
+        }
+        Self { tasks }
+    }
+
+    /// Ends them.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Looks at one server, again and again.
+async fn watch(groups: Arc<[Group]>, group: usize, index: ServerIndex, connector: Rc<Connector>) {
+    let Some(group) = groups.get(group) else { return };
+    let (Some(check), Some(server)) = (&group.check, group.servers().get(index.get())) else { return };
+    let request = check.requests.get(index.get()).map(Vec::as_slice).unwrap_or_default();
+    let chance = RandomState::new();
+    let mut standing = Standing::new();
+    for look in 0_u64.. {
+        let found = check.look(&connector, server, request).await;
+        let readiness = if found.is_ok() { Readiness::Ready } else { Readiness::NotReady };
+        if let Some(readiness) = standing.take(readiness, &check.settings) {
+            server.state().set_ready(readiness);
+            tell(group, server, found.err());
+        }
+        let interval = match standing.readiness {
+            Readiness::Ready => check.settings.interval,
+            Readiness::NotReady => check.settings.interval.min(UNWELL_INTERVAL_MAX),
+        };
+        tokio::time::sleep(jittered(interval, chance.hash_one(look))).await;
+    }
+}
+
+fn tell(group: &Group, server: &Server, cause: Option<String>) {
+    let (upstream, server) = (group.name(), server.url());
+    match cause {
+        Some(cause) => tracing::warn!(upstream, server, cause, "the server is not well, and gets no requests"),
+        None => tracing::info!(upstream, server, "the server is well again"),
+    }
+}
+
+fn jittered(interval: Duration, chance: u64) -> Duration {
+    let percent = 100 - JITTER_PERCENT + chance % (2 * JITTER_PERCENT + 1);
+    interval * u32::try_from(percent).unwrap_or(100) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(rise: u32, fall: u32) -> HealthCheck {
+        HealthCheck { request: None, interval: Duration::from_secs(1), timeout: Duration::from_secs(1), rise, fall }
+    }
+
+    #[test]
+    fn the_first_look_decides_alone_and_later_ones_in_a_row() {
+        let settings = settings(2, 3);
+        let mut standing = Standing::new();
+        assert_eq!(standing.take(Readiness::NotReady, &settings), Some(Readiness::NotReady));
+        assert_eq!(standing.take(Readiness::Ready, &settings), None);
+        assert_eq!(standing.take(Readiness::NotReady, &settings), None);
+        assert_eq!(standing.take(Readiness::Ready, &settings), None);
+        assert_eq!(standing.take(Readiness::Ready, &settings), Some(Readiness::Ready));
+        for _ in 0..2 {
+            assert_eq!(standing.take(Readiness::NotReady, &settings), None);
+        }
+        assert_eq!(standing.take(Readiness::Ready, &settings), None, "what came between begins anew");
+        let looks = [Readiness::NotReady; 4].map(|found| standing.take(found, &settings));
+        assert_eq!(looks, [None, None, Some(Readiness::NotReady), None]);
+    }
+
+    #[test]
+    fn a_status_is_found_behind_interim_responses_and_in_pieces() {
+        let whole = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.0 204 No Content\r\n";
+        for end in 0..whole.len() {
+            assert_eq!(final_status(&whole[..end]).unwrap(), None, "{end}");
+        }
+        assert_eq!(final_status(whole).unwrap(), Some(204));
+        for foreign in ["SSH-2.0-OpenSSH\r\n", "HTTP/2 200\r\n", "HTTP/1.1 2x0\r\n", "\n"] {
+            assert!(final_status(foreign.as_bytes()).is_err(), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn looks_do_not_fall_together() {
+        let interval = Duration::from_secs(10);
+        let times: Vec<_> = (0..100).map(|chance| jittered(interval, chance)).collect();
+        assert!(times.iter().all(|time| (9..=11).contains(&time.as_secs())));
+        assert!(times.iter().min() < times.iter().max());
+    }
+}
