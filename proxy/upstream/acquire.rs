@@ -48,15 +48,18 @@ impl Connector {
         let mut picked = first;
         let mut holding: Option<(Place<'_>, Probe<'_>)> = None;
         loop {
-            let cause = match self.pass(group, key, picked, tried).await {
+            let cause = match self.pass_within(deadline, (group, key), picked, tried).await {
                 Ok(found) => return Ok(found),
                 Err(Vain::Full) => {
                     // Others may look for a server meanwhile.
                     holding = None;
+                    // Whoever has room first: of those who wait for one server only, each could take the word that was meant for another.
+                    tried.clear();
                     picked = Some(group.wait_for_room(key, tried.as_slice(), deadline).await?);
                     continue;
                 }
-                Err(Vain::Failed(ConnectError::Unreachable(cause))) if !group.wait().is_zero() => cause,
+                // An address without a host answers nothing: in a moment the name may have another.
+                Err(Vain::Failed(ConnectError::Unreachable(cause) | ConnectError::TimedOut(cause))) if !group.wait().is_zero() => cause,
                 Err(Vain::Failed(error)) => return Err(error),
             };
             match &mut holding {
@@ -76,6 +79,24 @@ impl Connector {
             tried.clear();
             picked = group.pick(key, tried.as_slice());
         }
+    }
+
+    /// Goes through the group once, for no longer than `wait` and one connect behind it: names that nobody resolves would take more than that each.
+    async fn pass_within<'g>(
+        &self,
+        deadline: Instant,
+        (group, key): (&'g Group, &Key<'_>),
+        picked: Option<Picked<'g>>,
+        tried: &mut Tried,
+    ) -> Result<(Picked<'g>, Connection), Vain> {
+        let pass = self.pass(group, key, picked, tried);
+        if group.wait().is_zero() || self.connect_timeout().is_zero() {
+            return pass.await;
+        }
+        tokio::time::timeout_at(deadline + self.connect_timeout(), pass).await.unwrap_or_else(|_| {
+            let cause = format!("{}: its servers were asked for {:?} in vain", group.name(), group.wait());
+            Err(Vain::Failed(ConnectError::NotReady(cause)))
+        })
     }
 
     /// Asks one server after the other, each once.

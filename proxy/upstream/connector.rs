@@ -58,6 +58,10 @@ impl Connector {
         Self { transport: without_roots(), rooted: OnceCell::new(), idle: Idle::default(), connect_timeout }
     }
 
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
     fn transport(&self, is_rooted: bool) -> &TransportConnector {
         if is_rooted { self.rooted.get_or_init(with_roots) } else { &self.transport }
     }

@@ -90,6 +90,13 @@ impl Server {
         &self.state
     }
 
+    /// Leaves its place to the next of its addresses: for requests that ask for no idle connection, which would have moved the turn on.
+    pub fn pass_turn(&self) {
+        if let Target::Named(name) = &self.target {
+            name.next_turn();
+        }
+    }
+
     /// What connections go to.
     pub(super) fn target(&self) -> &Target {
         &self.target

@@ -297,13 +297,13 @@ async fn connect<'g>(
     reuse: Reuse,
 ) -> Result<(Picked<'g>, Connection), ConnectError> {
     let mut picked = group.pick(key, tried.as_slice());
-    if reuse == Reuse::Allowed
-        && let Some(found) = picked.take()
-    {
-        match worker.connector.reuse(found.server()) {
-            Some(connection) => return Ok((found, connection)),
-            None => picked = Some(found),
+    if let Some(found) = picked.take() {
+        if reuse == Reuse::Forbidden {
+            found.server().pass_turn();
+        } else if let Some(connection) = worker.connector.reuse(found.server()) {
+            return Ok((found, connection));
         }
+        picked = Some(found);
     }
     // Boxed: new connections are rare beside kept ones, and connecting has a large state.
     Box::pin(worker.connector.acquire(group, key, picked, tried)).await
