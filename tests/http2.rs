@@ -5,7 +5,7 @@ use std::io::Read;
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::support::http2::{Http2, get, run};
-use crate::support::{Api, Edge, Site};
+use crate::support::{Api, Edge, Site, TlsClient, wait_for};
 
 const SITE: &str = r#"
 //- /proxy.toml
@@ -185,6 +185,24 @@ fn a_large_file_arrives_whole_under_flow_control() {
         let mut part = get("/film.mp4");
         part.headers_mut().insert("range", HeaderValue::from_static("bytes=1000000-3999999"));
         assert!(client.request(part, &[], None).await.expect("an answer").body == film()[1_000_000..4_000_000]);
+    });
+}
+
+#[test]
+fn of_a_file_that_is_empty_now_nothing_is_sent_and_the_answer_ends() {
+    let site = Site::new(&SITE.replace("root = \"site\"", "root = \"site\"\nwatch = false"));
+    let _api = Api::start(&site.join("api.sock"));
+    site.write("site/film.mp4", &film());
+    let edge = Edge::start_with(site, |_| {});
+    edge.site.write("site/film.mp4", b"");
+    let tls = TlsClient::new(&edge.site.join("certs/ca.pem"));
+    let request = "GET /film.mp4 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let ask = || Some(tls.request(edge.address(), "localhost", request)).filter(|answer| answer.status != 503);
+    let answer = wait_for("the file at rest", ask);
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    run(async {
+        let answer = Http2::connect(&edge).await.get("/film.mp4").await.expect("an answer");
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
     });
 }
 

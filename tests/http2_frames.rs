@@ -295,6 +295,60 @@ fn more_streams_than_were_offered_are_refused_and_may_be_repeated() {
 }
 
 #[test]
+fn a_page_that_is_left_for_another_in_one_write_makes_room_for_it() {
+    let (edge, _api) = start();
+    let slow = [&b"\x82\x87\x41\x09localhost\x04\x12"[..], b"/api/slow?delay=5s"].concat();
+    let mut client = Raw::connect(&edge);
+    let open: Vec<u8> = (0..128).flat_map(|index| frame(HEADERS, 5, stream(index), &slow)).collect();
+    client.send(&[PREFACE, &open, MARK].concat());
+    client.until(is_mark);
+    let leave = (0..128).flat_map(|index| frame(RST_STREAM, 0, stream(index), &8_u32.to_be_bytes()));
+    let again = (128..256).flat_map(|index| frame(HEADERS, 5, stream(index), GET));
+    client.send(&leave.chain(again).collect::<Vec<_>>());
+    let answered = Cell::new(0);
+    let frames = client.until(|frame| {
+        answered.set(answered.get() + u32::from(frame.kind == HEADERS && frame.status() == 200));
+        answered.get() == 128 || frame.kind == GOAWAY
+    });
+    assert_eq!(answered.get(), 128);
+    assert!(frames.iter().all(|frame| frame.kind != RST_STREAM), "none is refused");
+}
+
+#[test]
+fn the_last_stream_that_a_client_is_told_of_does_not_rise() {
+    let site = Site::new(&SITE.replace("[limits]", "[timeouts]\nkeepalive = \"50ms\"\n[limits]"));
+    let _api = Api::start(&site.join("api.sock"));
+    let edge = Edge::start_with(site, |_| {});
+    let slow = [&b"\x82\x87\x41\x09localhost\x04\x12"[..], b"/api/slow?delay=5s"].concat();
+    let last = |frames: Vec<Frame>| match frames.last() {
+        Some(Frame { kind: GOAWAY, payload, .. }) => u32::from_be_bytes(payload[..4].try_into().expect("a stream")),
+        other => panic!("{other:?}"),
+    };
+    let mut client = Raw::connect(&edge);
+    client.send(&[PREFACE, &frame(HEADERS, 5, 1, GET)].concat());
+    assert_eq!(last(client.until(|frame| frame.kind == GOAWAY)), 0x7FFF_FFFF);
+    client.send(&[frame(HEADERS, 5, 3, &slow), frame(PING, 1, 0, b"heard it")].concat());
+    assert_eq!(last(client.until(|frame| frame.kind == GOAWAY)), 3);
+    // A stream that came too late, and a mistake.
+    client.send(&[frame(HEADERS, 5, 7, GET), frame(PING, 0, 1, b"mistaken")].concat());
+    assert_eq!(last(client.until(|frame| frame.kind == GOAWAY)), 3);
+}
+
+#[test]
+fn a_client_that_closes_its_side_behind_a_request_gets_the_answer() {
+    let (edge, _api) = start();
+    let mut client = Raw::connect(&edge);
+    let bytes = [PREFACE, &frame(HEADERS, 5, 1, GET)].concat();
+    client.stream.conn.writer().write_all(&bytes).expect("room for a request");
+    client.stream.conn.send_close_notify();
+    while client.stream.conn.wants_write() {
+        client.stream.conn.write_tls(&mut client.stream.sock).expect("the edge listens");
+    }
+    let frames = client.until(|_| false);
+    assert!(frames.iter().any(|frame| frame.kind == DATA && frame.payload == b"home\n" || frame.payload == b"home"), "{frames:?}");
+}
+
+#[test]
 fn content_keeps_to_the_windows_and_shares_them_fairly() {
     let (edge, _api) = start();
     let film = b"\x82\x87\x41\x09localhost\x04\x09/film.mp4";

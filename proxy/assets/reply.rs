@@ -43,7 +43,7 @@ pub enum Body {
     Empty,
     /// These bytes.
     Memory(Bytes),
-    /// A part of what is stored. If that is a file on disk, it was that long at load; if it has been cut short since, the connection has
+    /// A part of what is stored, and never nothing of it. If that is a file on disk, it was that long at load; if it has been cut short since, the connection has
     /// to be closed.
     Stored {
         /// What is stored. See [`Stored::opened`].
@@ -112,6 +112,7 @@ fn whole<'a>(variant: &'a Variant, head: &RequestHead) -> Answer<'a> {
     let length = variant.content.length();
     let body = match (&variant.content, head.method()) {
         (_, Method::Head) => Body::Empty,
+        (Content::Stored(_), _) if length == 0 => Body::Empty,
         (Content::Memory(bytes), _) => Body::Memory(bytes.clone()),
         (Content::Stored(file), _) => Body::Stored { file: Arc::clone(file), offset: 0, length },
     };

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Assets;
 use super::coded::CodedForms;
+use super::content::Content;
 use super::variant::{Form, Variant};
 use crate::http::encoding::Coding;
 
@@ -113,7 +114,9 @@ impl<'a> Unchanged<'a> {
     /// The form that was made of a file.
     pub(super) fn made(&self, base: Option<Origin>, coding: Coding) -> Option<Form> {
         let form = self.forms.get(&base?.stamp)?.get(coding)?;
-        form.origin.is_none().then(|| Form { content: form.content.clone(), hash: form.hash, origin: None })
+        // One without an origin may have been read, right after it was written: what lies in a file was.
+        let is_made = form.origin.is_none() && matches!(form.content, Content::Memory(_));
+        is_made.then(|| Form { content: form.content.clone(), hash: form.hash, origin: None })
     }
 }
 

@@ -42,5 +42,7 @@ pub(crate) async fn answer(head: &ResponseHead<'_>, file: Arc<Stored>, disk: &Di
         fresh.push(name.as_str(), value.as_bytes());
     }
     fresh.push("cache-control", b"no-store");
-    Ok((fresh, Body::Stored { file, offset: 0, length }))
+    // It may be empty now: of nothing, nothing is sent.
+    let body = if length == 0 { Body::Empty } else { Body::Stored { file, offset: 0, length } };
+    Ok((fresh, body))
 }

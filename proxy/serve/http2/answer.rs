@@ -1,6 +1,8 @@
 //! One stream from its head to its line in the access log.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use http::StatusCode;
 use tokio::time::Instant;
@@ -46,7 +48,13 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
     if purpose == Purpose::Tunnel {
         responder.wants_tunnel();
     }
-    if refusal.is_none() && length != BodyLength::Empty && head.value(Known::Expect).is_some() {
+    // One that is too long is not asked for.
+    let is_taken = match length {
+        BodyLength::Empty => false,
+        BodyLength::Known(bytes) => plan.limits.body.0 == 0 || bytes <= plan.limits.body.0,
+        BodyLength::Unknown => true,
+    };
+    if refusal.is_none() && is_taken && head.value(Known::Expect).is_some() {
         // The only expectation that is let in is the wait for this (RFC 9110 §10.1.1). A client that has left is noticed soon enough.
         let _ = responder.interim(StatusCode::CONTINUE, &[]).await;
     }
@@ -65,8 +73,16 @@ pub(super) async fn answer(taken: Taken, stream: Handle, client: Rc<Client>, wor
     if let Some(tunnel) = tunnel {
         drop(exchange);
         // Boxed: most streams are none.
-        let moved = Box::pin(run_tunnel(StreamIo::new(stream), Vec::new(), tunnel, Rc::clone(&worker))).await;
-        tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed");
+        let mut running = Box::pin(run_tunnel(StreamIo::new(Rc::clone(&stream)), Vec::new(), tunnel, Rc::clone(&worker)));
+        // A tunnel whose upstream takes nothing reads nothing, and would not see that its client is gone.
+        let moved = poll_fn(|cx| match running.as_mut().poll(cx) {
+            Poll::Ready(moved) => Poll::Ready(Some(moved)),
+            Poll::Pending => stream.session().poll_gone(cx, stream.id).map(|()| None),
+        });
+        match moved.await {
+            Some(moved) => tracing::debug!(to_client = moved.to_client, to_upstream = moved.to_upstream, "tunnel closed"),
+            None => tracing::debug!("tunnel closed: its client is gone"),
+        }
         return;
     }
     drop(stream);

@@ -1,5 +1,6 @@
 //! Blocks of fields: put together from their frames, decompressed, and taken for a request or for the trailers of one.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -130,10 +131,13 @@ impl Dispatch {
         let read = reader.finish();
         self.worker.vectors.give(scratch);
         self.worker.vectors.give(memory);
-        decoded?;
+        if let Err(error) = decoded {
+            self.record_failed(&head, format!("malformed: {}", error.cause()).into());
+            return Err(error.into());
+        }
         // Streams that were reset still cost a task until it notices: those count too, or a client could open and reset without end.
         if self.session.borrow().streams.len() >= STREAMS_MAX {
-            return self.stream_error(id, Code::RefusedStream);
+            return self.no_room(id, &head);
         }
         let (purpose, refusal) = match read {
             Ok(purpose) => (purpose, None),
@@ -175,6 +179,9 @@ impl Dispatch {
 
     /// Answers a request without a body, if nothing has to be waited for.
     fn answer_at_hand(&self, stream: u32, head: &RequestHead) -> bool {
+        if !self.session.borrow().has_room(0) {
+            return false;
+        }
         let started = Instant::now();
         let (live, _) = self.worker.serving();
         let (id, told) = (RequestId::default(), origin::of(&self.client, head, &live));
@@ -184,6 +191,8 @@ impl Dispatch {
         let content = if is_head { Bytes::new() } else { content };
         let mut session = self.session.borrow_mut();
         if !session.has_room(content.len()) {
+            drop(session);
+            self.worker.vectors.give(response.lines);
             return false;
         }
         let sent = Sent { status: Some(response.status), body_bytes: content.len() as u64, is_complete: true };
@@ -195,11 +204,25 @@ impl Dispatch {
         true
     }
 
+    /// There are as many streams as there may be. Those that the client has taken back are none to it: then it did nothing wrong.
+    fn no_room(&self, id: u32, head: &RequestHead) -> Result<(), Fault> {
+        self.record_failed(head, "more streams than may be open".into());
+        let mut session = self.session.borrow_mut();
+        let borne = if session.is_full_of_reset_ones() { session.patience.frame() } else { session.patience.provoked() };
+        borne?;
+        session.refuse(id, Code::RefusedStream);
+        Ok(())
+    }
+
     /// What is no HTTP is not answered (RFC 9113 §8.1.1), but it is recorded.
     fn malformed(&self, id: u32, head: &RequestHead, cause: &'static str) -> Result<(), Fault> {
-        let tally = Tally { cause: Some(format!("malformed: {cause}").into()), request_bytes: head.byte_count(), ..Tally::default() };
-        self.worker.record(&self.client, head, &tally, Instant::now());
+        self.record_failed(head, format!("malformed: {cause}").into());
         self.stream_error(id, Code::Protocol)
+    }
+
+    fn record_failed(&self, head: &RequestHead, cause: Cow<'static, str>) {
+        let tally = Tally { cause: Some(cause), request_bytes: head.byte_count(), ..Tally::default() };
+        self.worker.record(&self.client, head, &tally, Instant::now());
     }
 }
 

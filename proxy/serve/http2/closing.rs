@@ -61,8 +61,8 @@ impl Closing {
     /// Tells.
     pub(super) fn tell(&mut self, dispatch: &mut Dispatch) {
         self.stage = Stage::Told;
-        dispatch.last_taken = dispatch.last_stream;
-        dispatch.session.borrow_mut().outbox.goaway(dispatch.last_stream, Code::NoError);
+        dispatch.last_taken = dispatch.last_told();
+        dispatch.session.borrow_mut().outbox.goaway(dispatch.last_taken, Code::NoError);
     }
 
     /// `true` once the client has heard all that was said. Asks it, where it was not asked behind the last of it.

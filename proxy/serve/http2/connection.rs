@@ -42,12 +42,13 @@ pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, w
         intake: None,
         has_preface: false,
         closing: Closing::new(),
+        is_draining: false,
         is_shut: false,
         idle: Deadline::default(),
         waits_for: Waits::Streams,
         untaken: 0,
         block: Deadline::default(),
-        is_within_block: false,
+        block_stream: None,
     };
     driver.idle.set(timeouts.header);
     let mut draining = pin!(worker.draining.cancelled());
@@ -88,15 +89,17 @@ struct Driver<'a, S> {
     intake: Option<Intake>,
     has_preface: bool,
     closing: Closing,
+    /// A stop was seen.
+    is_draining: bool,
     /// Our side of the connection is closed.
     is_shut: bool,
     idle: Deadline,
     waits_for: Waits,
     /// Bytes that the client had to take when it last took some.
     untaken: usize,
-    /// Limits a head that comes in parts.
+    /// Limits a head that comes in parts, and the stream of that head.
     block: Deadline,
-    is_within_block: bool,
+    block_stream: Option<u32>,
 }
 
 /// How a turn of reading ended.
@@ -112,6 +115,17 @@ enum Turn {
     Ended,
 }
 
+/// What came of a look at what came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// A frame was taken in.
+    Taken,
+    /// None is whole, or the client has to take something first.
+    Nothing,
+    /// The next can be taken once others had a turn.
+    Yields,
+}
+
 impl<S: Transport> Driver<'_, S> {
     /// One turn; ready once the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>, draining: Pin<&mut impl Future>) -> Poll<()> {
@@ -119,7 +133,11 @@ impl<S: Transport> Driver<'_, S> {
             return self.poll_linger(cx);
         }
         let turn = match self.read_turn(cx) {
-            Ok(Turn::Ended) => return Poll::Ready(()),
+            Ok(Turn::Ended) => {
+                // A client that has closed its side may still listen: what was said and logged goes out, as far as the socket takes it.
+                let _ = self.poll_send(cx);
+                return Poll::Ready(());
+            }
             Ok(turn) => turn,
             Err(fault) => {
                 self.fail(fault);
@@ -154,9 +172,11 @@ impl<S: Transport> Driver<'_, S> {
     fn read(&mut self, cx: &mut Context<'_>, intake: &mut Intake) -> Result<Turn, Fault> {
         let taken_before = self.dispatch.taken;
         for _ in 0..READS_PER_TURN_MAX {
-            while self.take_in(cx, intake)? {
-                if self.dispatch.taken - taken_before >= STREAMS_PER_TURN_MAX {
-                    return Ok(Turn::Yields);
+            loop {
+                match self.take_in(cx, intake)? {
+                    Step::Nothing => break,
+                    Step::Taken if self.dispatch.taken - taken_before < STREAMS_PER_TURN_MAX => {}
+                    Step::Taken | Step::Yields => return Ok(Turn::Yields),
                 }
             }
             // A client that does not take what it made us say is not listened to.
@@ -176,8 +196,8 @@ impl<S: Transport> Driver<'_, S> {
         Ok(Turn::Yields)
     }
 
-    /// Takes one frame in; `false` when none is whole.
-    fn take_in(&mut self, cx: &mut Context<'_>, intake: &mut Intake) -> Result<bool, Fault> {
+    /// Takes one frame in.
+    fn take_in(&mut self, cx: &mut Context<'_>, intake: &mut Intake) -> Result<Step, Fault> {
         if !self.has_preface {
             let filled = intake.filled();
             let seen = filled.len().min(PREFACE.len());
@@ -185,21 +205,24 @@ impl<S: Transport> Driver<'_, S> {
                 return Err(Fault::protocol("no HTTP/2 preface"));
             }
             if seen < PREFACE.len() {
-                return Ok(false);
+                return Ok(Step::Nothing);
             }
             intake.consume(PREFACE.len());
             self.has_preface = true;
         }
         match intake.next() {
-            Next::Nothing => Ok(false),
+            Next::Nothing => Ok(Step::Nothing),
             Next::TooLarge => Err(Fault::size("a frame above MAX_FRAME_SIZE")),
             Next::Frame(head) => {
                 if self.dispatch.session.borrow().outbox.is_clogged() {
-                    return Ok(false);
+                    return Ok(Step::Nothing);
+                }
+                if self.dispatch.waits_for_room(head) {
+                    return Ok(Step::Yields);
                 }
                 let result = self.dispatch.frame(cx, head, intake.payload(head));
                 intake.consume(HEAD_BYTES + head.length);
-                result.map(|()| true)
+                result.map(|()| Step::Taken)
             }
         }
     }
@@ -221,10 +244,15 @@ impl<S: Transport> Driver<'_, S> {
 
     /// What the time says; ready when it is up.
     fn poll_time(&mut self, cx: &mut Context<'_>, draining: Pin<&mut impl Future>, is_sent: bool) -> Poll<()> {
-        if self.closing.stage == Stage::Open && draining.poll(cx).is_ready() {
-            self.closing.ask(&mut self.dispatch);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if !self.is_draining && draining.poll(cx).is_ready() {
+            self.is_draining = true;
+            // A client that is waited for already has less time now.
+            self.waits_for = Waits::Streams;
+            if self.closing.stage == Stage::Open {
+                self.closing.ask(&mut self.dispatch);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         if self.is_block_late(cx) {
             self.fail(Fault::protocol("a head that did not end within timeouts.header"));
@@ -275,15 +303,12 @@ impl<S: Transport> Driver<'_, S> {
 
     /// A head that comes in parts has `timeouts.header`, whatever other streams do.
     fn is_block_late(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.dispatch.is_within_block() {
-            self.is_within_block = false;
-            return false;
-        }
-        if !self.is_within_block {
-            self.is_within_block = true;
+        let stream = self.dispatch.block_stream();
+        if self.block_stream != stream {
+            self.block_stream = stream;
             self.block.set(self.timeouts.header);
         }
-        self.block.poll_passed(cx).is_ready()
+        stream.is_some() && self.block.poll_passed(cx).is_ready()
     }
 
     /// Begins to wait, unless it does already.
@@ -314,7 +339,7 @@ impl<S: Transport> Driver<'_, S> {
     fn fail(&mut self, fault: Fault) {
         tracing::debug!(cause = fault.cause, code = ?fault.code, "HTTP/2 connection failed");
         let mut session = self.dispatch.session.borrow_mut();
-        session.outbox.goaway(self.dispatch.last_stream, fault.code);
+        session.outbox.goaway(self.dispatch.last_told(), fault.code);
         session.die();
         drop(session);
         self.linger();

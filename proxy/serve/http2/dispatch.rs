@@ -30,6 +30,8 @@ pub(super) struct Dispatch {
     pub(super) last_stream: u32,
     /// Streams above are not taken in any more: the client was told.
     pub(super) last_taken: u32,
+    /// The stream that tasks had a turn for, so that those of streams that were reset make room.
+    yielded_for: u32,
     has_settings: bool,
     /// The client has answered our last PING.
     pub(super) is_heard: bool,
@@ -49,6 +51,7 @@ impl Dispatch {
             block: None,
             last_stream: 0,
             last_taken: u32::MAX,
+            yielded_for: 0,
             has_settings: false,
             is_heard: false,
             taken: 0,
@@ -56,9 +59,25 @@ impl Dispatch {
         }
     }
 
-    /// `true` while a head is there in part.
-    pub(super) fn is_within_block(&self) -> bool {
-        self.block.is_some()
+    /// The stream whose head is there in part.
+    pub(super) fn block_stream(&self) -> Option<u32> {
+        self.block.as_ref().map(|block| block.stream)
+    }
+
+    /// The last stream that we have told of or may tell of: what was told must not rise (RFC 9113 §6.8).
+    pub(super) fn last_told(&self) -> u32 {
+        self.last_stream.min(self.last_taken)
+    }
+
+    /// `true` when a new stream has no room but for the tasks of streams that were reset: those end in their next turn. A client that leaves a page
+    /// and loads another takes back all and asks for as much in one write. Said once for each stream: a task may wait for a disk.
+    pub(super) fn waits_for_room(&mut self, head: Head) -> bool {
+        let is_new = head.kind == Kind::Headers && head.stream > self.last_stream && self.yielded_for != head.stream;
+        if !is_new || !self.session.borrow().is_full_of_reset_ones() {
+            return false;
+        }
+        self.yielded_for = head.stream;
+        true
     }
 
     /// Takes one frame in.
@@ -212,11 +231,11 @@ impl Dispatch {
         if content.is_empty() && !ends {
             session.patience.frame()?;
         } else {
-            session.patience.moved();
+            session.patience.moved(content.len());
         }
-        let was_reset = session.was_reset(head.stream);
         let Some(stream) = session.stream(head.stream).filter(|stream| stream.inbound == Inbound::Open) else {
             session.credit_connection(counted);
+            let was_reset = session.was_reset(head.stream);
             drop(session);
             // What was on its way when we reset the stream is no mistake.
             return if was_reset { Ok(()) } else { self.stream_error(head.stream, Code::StreamClosed) };

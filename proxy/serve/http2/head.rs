@@ -35,7 +35,7 @@ pub(super) struct HeadReader<'a> {
     limits: &'a Limits,
     pseudo: Pseudo<'a>,
     cookies: Vec<u8>,
-    /// Bytes of the target, names and values.
+    /// Bytes of the pseudo-header fields' values, and of names and values.
     bytes: u64,
     fields: usize,
     has_begun: bool,
@@ -107,13 +107,13 @@ impl<'a> HeadReader<'a> {
         if !self.has_begun {
             self.begin();
         }
-        check_field(name, value)?;
         self.bytes += (name.len() + value.len()) as u64;
         self.fields += 1;
-        // What is above a limit is only counted: its values are of no use, and the answer is known.
+        // What is above a limit is counted and not looked at: the answer is known, and a byte of a block can stand for a field of 4 KiB.
         if self.bytes > self.limits.header.0 || self.fields > self.limits.header_count {
             return Ok(());
         }
+        check_field(name, value)?;
         let value = value.trim_ascii();
         // The key is of HTTP/1, where we make it anew (RFC 8441 §5).
         if self.pseudo.protocol.is_some() && name == b"sec-websocket-key" {
@@ -136,7 +136,7 @@ impl<'a> HeadReader<'a> {
         self.has_begun = true;
         let method = self.pseudo.get(self.pseudo.method.as_ref()).unwrap_or_default();
         let path = self.pseudo.get(self.pseudo.path.as_ref()).unwrap_or_default();
-        self.bytes += path.len() as u64;
+        self.bytes += self.pseudo.bytes.len() as u64;
         let logged = if path.len() as u64 > self.limits.uri.0 { path.len().min(LOGGED_TARGET_BYTES_MAX) } else { path.len() };
         let protocol = self.pseudo.get(self.pseudo.protocol.as_ref());
         let method = if protocol.is_some() { b"GET" } else { method };
@@ -359,6 +359,24 @@ mod tests {
             assert!(read(&rest).is_err_and(|cause| cause.starts_with("no :")), "{missing}");
         }
         assert_eq!(read(&[(":method", "CONNECT"), (":authority", "a:443")]).err().as_deref(), Some("405"));
+    }
+
+    #[test]
+    fn what_is_above_a_limit_is_counted_and_not_looked_at() {
+        let (long, wrong) = ("x".repeat(40_000), "X".repeat(4000));
+        assert_eq!(with(&[("x", &long), (&wrong, "y")]).err().as_deref(), Some("431"));
+        let many: Vec<_> = GET.into_iter().chain((0..101).map(|_| ("x", "y"))).chain([("X", "y")]).collect();
+        assert_eq!(read(&many).err().as_deref(), Some("431"));
+    }
+
+    #[test]
+    fn pseudo_fields_count_as_what_they_are_made_of() {
+        let long = "x".repeat(40_000);
+        for at in [0, 1, 3] {
+            let mut fields = GET;
+            fields[at].1 = &long;
+            assert_eq!(read(&fields).err().as_deref(), Some("431"), "{}", fields[at].0);
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Http2Responder {
         }
         let before = self.sent.body_bytes;
         self.stream.session().send(self.stream.id, data, then)?;
-        let mut left = usize::MAX;
+        let (mut left, mut said) = (usize::MAX, 0);
         let Self { stream, deadline, idle, sent, .. } = self;
         poll_fn(|cx| {
             let taken = stream.session().poll_taken(cx, stream.id);
@@ -81,9 +81,11 @@ impl Http2Responder {
             match taken {
                 Poll::Ready(result) => Poll::Ready(result),
                 Poll::Pending => {
-                    // A client has `idle` from the moment at which it stopped taking anything.
-                    if now_left < left {
-                        left = now_left;
+                    // A client has `idle` from the moment at which it stopped taking anything; while a stream waits for its turn, that of others
+                    // is looked at, and only when its time is up.
+                    let now_said = stream.session().said_before(stream.id);
+                    if now_left < left || now_said.is_some_and(|now_said| now_said > said) {
+                        (left, said) = (now_left, now_said.unwrap_or(said));
                         deadline.set(*idle);
                     }
                     deadline.poll_passed(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))

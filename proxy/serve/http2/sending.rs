@@ -29,6 +29,7 @@ impl Session {
         self.said += 1;
         if !content.is_empty() {
             self.send_window -= i64::try_from(content.len()).unwrap_or(i64::MAX);
+            self.patience.moved(content.len());
             self.outbox.data(id, flag::END_STREAM, content);
         }
         self.patience.answered();
@@ -81,7 +82,7 @@ impl Session {
             self.outbox.data(id, flags, content);
             self.said += 1;
             if !is_crumb {
-                self.patience.moved();
+                self.patience.moved(bytes as usize);
             }
             if is_last {
                 self.end(id);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::dispatch::STREAMS_MAX;
 use super::outbox::{KEPT_BYTES_MAX, Outbox};
 use super::patience::Patience;
 use super::stream::{Inbound, Outbound, STREAM_WINDOW_BYTES, SentHead, Stream, Then, gone};
@@ -18,8 +19,8 @@ use crate::serve::worker::Worker;
 pub(super) const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// The windows that both sides begin with (RFC 9113 §6.9.2).
 pub(super) const INITIAL_WINDOW_BYTES: u32 = 65_535;
-/// Streams that we have reset and whose last frames may still be on their way.
-const RESETS_REMEMBERED_MAX: usize = 64;
+/// Streams that we have reset and whose last frames may still be on their way: all that can be open, and as many behind them.
+const RESETS_REMEMBERED_MAX: usize = 2 * STREAMS_MAX;
 
 /// See the module.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Session {
         Self {
             streams: Vec::new(),
             outbox: Outbox::default(),
-            patience: Patience::default(),
+            patience: Patience::new(),
             send_window: i64::from(INITIAL_WINDOW_BYTES),
             stream_send_window: i64::from(INITIAL_WINDOW_BYTES),
             receive_window: i64::from(CONNECTION_WINDOW_BYTES),
@@ -112,6 +113,11 @@ impl Session {
     /// `true` for a stream that we have reset a while ago: the client may not have known yet.
     pub(super) fn was_reset(&self, id: u32) -> bool {
         self.reset_ids.contains(&id)
+    }
+
+    /// `true` when there is no room for a stream, and would be without those that are reset and have a task still.
+    pub(super) fn is_full_of_reset_ones(&self) -> bool {
+        self.streams.len() >= STREAMS_MAX && self.streams.iter().any(|stream| stream.inbound == Inbound::Reset)
     }
 
     /// The stream, unless it or the connection is gone.
@@ -190,6 +196,12 @@ impl Session {
     /// Bytes of content that wait on a stream.
     pub(super) fn pending_bytes(&mut self, id: u32) -> usize {
         self.stream(id).map_or(0, |stream| stream.pending.len())
+    }
+
+    /// Frames that were said so far, of a stream that waits for no more than its turn.
+    pub(super) fn said_before(&mut self, id: u32) -> Option<u64> {
+        let said = self.said;
+        self.stream(id).filter(|stream| stream.is_queued).map(|_| said)
     }
 
     /// Ready once the client has reset the stream, or is gone.
@@ -286,6 +298,9 @@ impl Session {
     pub(super) fn close(&mut self, id: u32) {
         let Some(at) = self.position(id) else { return };
         let stream = self.streams.remove(at);
+        if stream.is_queued {
+            self.queue.retain(|queued| *queued != id);
+        }
         self.credit_connection(u32::try_from(stream.inbox.len()).unwrap_or(u32::MAX));
         if self.is_dead || stream.inbound == Inbound::Reset {
             // It is over already.

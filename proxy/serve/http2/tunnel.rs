@@ -33,6 +33,14 @@ impl StreamIo {
     }
 }
 
+/// What came and was not read is used up too, or the window of the connection would be smaller by it for ever.
+impl Drop for StreamIo {
+    fn drop(&mut self) {
+        let rest = self.came.len().saturating_sub(self.read);
+        self.stream.session().consumed(self.stream.id, u32::try_from(rest).unwrap_or(u32::MAX));
+    }
+}
+
 impl AsyncRead for StreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { stream, came, read, .. } = &mut *self;
@@ -79,5 +87,31 @@ impl AsyncWrite for StreamIo {
             self.stream.session().send(self.stream.id, Bytes::new(), Then::End)?;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::task::Waker;
+
+    use super::super::session::{CONNECTION_WINDOW_BYTES, Session};
+    use super::super::stream::{Inbound, Stream};
+    use super::*;
+
+    #[test]
+    fn what_a_tunnel_leaves_unread_does_not_stay_in_the_window_of_the_connection() {
+        let session = Rc::new(RefCell::new(Session::new()));
+        let stream = Rc::new(Handle::open(&session, Stream::new(1, Inbound::Open, None, 0)));
+        let bytes = CONNECTION_WINDOW_BYTES / 2 + 1;
+        session.borrow_mut().receive_window -= i64::from(bytes);
+        session.borrow_mut().stream(1).unwrap().inbox = vec![0; bytes as usize];
+        let mut tunnel = StreamIo::new(stream);
+        let mut memory = [0; 16];
+        let mut buffer = ReadBuf::new(&mut memory);
+        assert!(Pin::new(&mut tunnel).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer).is_ready());
+        assert!(session.borrow().receive_window < i64::from(CONNECTION_WINDOW_BYTES));
+        drop(tunnel);
+        assert_eq!(session.borrow().receive_window, i64::from(CONNECTION_WINDOW_BYTES));
     }
 }
