@@ -109,12 +109,19 @@ fn nothing_outside_the_folder_is_ever_sent() {
 #[test]
 fn what_is_said_to_the_proxy_reaches_no_client() {
     let played = Played::start();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{NAMED}X-Sendfile: /srv/x\r\nX-Accel-Buffering: no\r\nX-Accel-Limit-Rate: 5\r\n\r\nok"
-    );
-    let response = played.ask("GET /plain HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Accel-Buffering: no\r\nX-Accel-Limit-Rate: 5\r\n\r\nok";
+    let response = played.ask("GET /plain HTTP/1.1\r\nHost: a\r\n\r\n", answer);
     assert_eq!((response.status, response.text().as_str()), (200, "ok"));
-    assert!(response.fields.iter().all(|(name, _)| !name.starts_with("x-accel") && name != "x-sendfile"), "{response:?}");
+    assert!(response.fields.iter().all(|(name, _)| !name.starts_with("x-accel")), "{response:?}");
     let failed = played.get("", "").status;
     assert_eq!(failed, 200);
+}
+
+#[test]
+fn a_file_that_is_named_to_a_route_without_accel_is_no_empty_answer() {
+    let played = Played::start();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{NAMED}X-Sendfile: /srv/x\r\n\r\n");
+    let response = played.ask("GET /plain HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
+    assert_eq!(response.status, 502);
+    assert!(response.fields.iter().all(|(name, _)| !name.starts_with("x-accel") && name != "x-sendfile"), "{response:?}");
 }
