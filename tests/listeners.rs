@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 
@@ -111,18 +111,13 @@ fn a_file_in_the_place_of_a_unix_socket_is_left_alone() {
 fn a_socket_that_the_parent_passes_on_is_served() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("an address");
-    let number = listener.as_raw_fd();
-    // The shell puts it where socket activation puts it, as a service manager would.
+    // The shell puts it where socket activation puts it, as a service manager would. (It gets it as its input: not every shell takes numbers above 9.)
     let edge = Edge::start_with(site("\"http://fd:3\""), |command| {
-        rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).expect("inheritable");
         let (program, directory) = (command.get_program().to_owned(), command.get_current_dir().expect("a folder").to_owned());
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("exec 3<&{number} {number}<&-; exec \"$0\"")]).arg(program).current_dir(directory);
-        if number == 3 {
-            shell = Command::new(shell.get_args().last().expect("the program"));
-            shell.current_dir(command.get_current_dir().expect("a folder"));
-        }
-        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.args(["-c", "exec 3<&0 0</dev/null; exec \"$0\""]).arg(program).current_dir(directory);
+        shell.stdin(OwnedFd::from(listener.try_clone().expect("a second descriptor")));
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
         *command = shell;
     });
     drop(listener);
