@@ -131,16 +131,7 @@ impl Relay<'_> {
         let mut receive = pin!(async {
             let mut deadline = self.worker.deadlines.take();
             let mut head = self.receive_head((stream, &mut *inbound), (request, &mut *responder), (&mut deadline, course)).await?;
-            if let Some(back) = &self.back {
-                back.translate(&mut head.lines);
-            }
-            if head.names_file() {
-                if !self.takes_files {
-                    return Err(Failure::BadResponse(NAMED_IN_VAIN.to_owned()));
-                }
-                if let Some(cookie) = self.cookie {
-                    push_line(&mut head.lines, b"set-cookie", cookie);
-                }
+            if self.is_stood_for(&mut head)? {
                 return Ok(Response::File(Box::new(head)));
             }
             let keep_alive = head.keep_alive;
@@ -183,14 +174,8 @@ impl Relay<'_> {
         poll_fn(|cx| {
             if sending && let Poll::Ready(result) = send.as_mut().poll(cx) {
                 sending = false;
-                match result {
-                    SendError::Body(error) => return Poll::Ready(Err(Failure::RequestBody(error))),
-                    SendError::ClientGone => return Poll::Ready(Err(client_gone())),
-                    SendError::Upstream(error) if error.kind() == io::ErrorKind::TimedOut && !course.is_answered.get() => {
-                        return Poll::Ready(Err(Failure::TimedOut("the request was not taken within timeouts.response")));
-                    }
-                    // An upstream that does not take the request may have answered already: its response decides, if it comes soon.
-                    SendError::Upstream(_) => course.progress.set(Progress::Failed),
+                if let Some(failure) = send_failure(result, course) {
+                    return Poll::Ready(Err(failure));
                 }
             }
             let before = course.go_ahead.get();
@@ -202,6 +187,39 @@ impl Relay<'_> {
             received
         })
         .await
+    }
+
+    /// Translates what the head says of URLs; `true` when it names a file that is to be sent in its place.
+    fn is_stood_for(&self, head: &mut UpstreamHead) -> Result<bool, Failure> {
+        if let Some(back) = &self.back {
+            back.translate(&mut head.lines);
+        }
+        if !head.names_file() {
+            return Ok(false);
+        }
+        if !self.takes_files {
+            return Err(Failure::BadResponse(NAMED_IN_VAIN.to_owned()));
+        }
+        if let Some(cookie) = self.cookie {
+            push_line(&mut head.lines, b"set-cookie", cookie);
+        }
+        Ok(true)
+    }
+}
+
+/// What it means that the request could not be sent whole; `None`: nothing yet.
+fn send_failure(error: SendError, course: &Course) -> Option<Failure> {
+    match error {
+        SendError::Body(error) => Some(Failure::RequestBody(error)),
+        SendError::ClientGone => Some(client_gone()),
+        SendError::Upstream(error) if error.kind() == io::ErrorKind::TimedOut && !course.is_answered.get() => {
+            Some(Failure::TimedOut("the request was not taken within timeouts.response"))
+        }
+        // An upstream that does not take the request may have answered already: its response decides, if it comes soon.
+        SendError::Upstream(_) => {
+            course.progress.set(Progress::Failed);
+            None
+        }
     }
 }
 
