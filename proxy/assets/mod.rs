@@ -36,6 +36,7 @@ mod page;
 mod parallel;
 mod policy;
 mod precompress;
+mod preconditions;
 mod problem;
 mod progress;
 mod reader;

@@ -3,7 +3,6 @@
 //! The fields were serialised at load. What depends on the request is a choice between them, the part of the body, and
 //! `Content-Range`; several parts have a media type of their own. Methods other than GET and HEAD are the caller's to refuse.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,9 +11,10 @@ use http::{HeaderValue, StatusCode, header};
 use super::asset::Asset;
 use super::content::Content;
 use super::multipart::{self, Boundary, Parts};
+use super::preconditions;
 use super::stored::Stored;
 use super::variant::Variant;
-use crate::http::conditional::{self, Conditions, Outcome};
+use crate::http::conditional::Outcome;
 use crate::http::fields::FieldBlock;
 use crate::http::range::{self, ByteRange, Selection};
 use crate::http::request::{Known, Method, RequestHead};
@@ -60,7 +60,7 @@ pub enum Body {
 /// Answers a GET or HEAD for an asset.
 pub fn reply<'a>(asset: &'a Asset, head: &RequestHead) -> Answer<'a> {
     let variant = asset.select(head);
-    match outcome(variant, head) {
+    match preconditions::outcome(head, &variant.validators()) {
         Outcome::Proceed => match selection(variant, head) {
             Selection::Whole => whole(variant, head),
             Selection::Part(range) => part(variant, range),
@@ -81,23 +81,6 @@ pub fn reply<'a>(asset: &'a Asset, head: &RequestHead) -> Answer<'a> {
         },
         Outcome::Failed => refused(asset, StatusCode::PRECONDITION_FAILED),
     }
-}
-
-fn outcome(variant: &Variant, head: &RequestHead) -> Outcome {
-    let joined = |known| -> Option<Cow<'_, [u8]>> { head.joined(known) };
-    let if_match = joined(Known::IfMatch);
-    let if_unmodified_since = joined(Known::IfUnmodifiedSince);
-    let if_none_match = joined(Known::IfNoneMatch);
-    let if_modified_since = joined(Known::IfModifiedSince);
-    let if_range = joined(Known::IfRange);
-    let conditions = Conditions {
-        if_match: if_match.as_deref(),
-        if_unmodified_since: if_unmodified_since.as_deref(),
-        if_none_match: if_none_match.as_deref(),
-        if_modified_since: if_modified_since.as_deref(),
-        if_range: if_range.as_deref(),
-    };
-    conditional::evaluate(&conditions, &variant.validators())
 }
 
 /// Only GET has ranges (RFC 9110 §14.2): a HEAD answers as if it asked for none.

@@ -14,12 +14,13 @@ use http::HeaderValue;
 
 use super::media_type::{MediaType, TextEncoding};
 use super::multipart;
+use super::preconditions;
 use super::problem::LoadError;
 use super::reply::Body;
 use super::root::Root;
 use super::stored::{Identity, Stored};
 use crate::config::{Accel, Symlinks};
-use crate::http::conditional::{Conditions, Outcome, Strength, Validators, evaluate};
+use crate::http::conditional::{Outcome, Strength, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Known, Method, RequestHead};
 use crate::http::{date, path};
@@ -158,17 +159,10 @@ impl VaultFile {
     }
 
     fn outcome(&self, request: &RequestHead) -> Outcome {
-        let joined = |known| request.joined(known);
-        let (if_match, if_none_match, if_range) = (joined(Known::IfMatch), joined(Known::IfNoneMatch), joined(Known::IfRange));
-        let (if_unmodified_since, if_modified_since) = (joined(Known::IfUnmodifiedSince), joined(Known::IfModifiedSince));
-        let conditions = Conditions {
-            if_match: if_match.as_deref(),
-            if_unmodified_since: if_unmodified_since.as_deref(),
-            if_none_match: if_none_match.as_deref(),
-            if_modified_since: if_modified_since.as_deref(),
-            if_range: if_range.as_deref(),
-        };
-        evaluate(&conditions, &Validators { etag: self.etag.as_bytes(), last_modified: self.modified, date_strength: self.strength })
+        preconditions::outcome(
+            request,
+            &Validators { etag: self.etag.as_bytes(), last_modified: self.modified, date_strength: self.strength },
+        )
     }
 }
 
