@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 
 use super::asset::Asset;
 use super::content::Content;
@@ -115,12 +115,12 @@ fn part(variant: &Variant, range: ByteRange) -> Answer<'_> {
 /// A coded representation is sent whole (RFC 9110 §14.2 allows it): `Content-Encoding` beside a multipart would say that the multipart is
 /// coded, and clients that decode by it would fail.
 fn parts<'a>(variant: &'a Variant, ranges: &[ByteRange], head: &RequestHead) -> Answer<'a> {
-    let fields = variant.full.map();
-    if fields.contains_key(header::CONTENT_ENCODING) {
+    let fields = &variant.full;
+    if fields.get("content-encoding").is_some() {
         return whole(variant, head);
     }
     let boundary = Boundary::random();
-    let parts = Parts::new(&variant.content, fields.get(header::CONTENT_TYPE), ranges, &boundary);
+    let parts = Parts::new(&variant.content, fields.get("content-type"), ranges, &boundary);
     Answer {
         status: StatusCode::PARTIAL_CONTENT,
         fields: &variant.full,

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 use super::asset::Asset;
 use super::content::{Content, ReadFile};
@@ -117,7 +117,8 @@ impl Variant {
     pub(super) fn coded(&self, coding: Coding, form: Form) -> Self {
         let etag = entity_tag(form.hash, Some(coding));
         let retagged = |block: &FieldBlock| -> Fields {
-            let fields = block.map().iter().map(|(name, value)| (name.clone(), value.clone()));
+            let typed = |(name, value)| Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?));
+            let fields = block.iter().filter_map(typed);
             fields
                 .map(|(name, value)| if name == header::ETAG && value == self.etag { (name, etag.clone()) } else { (name, value) })
                 .collect()
@@ -202,7 +203,7 @@ fn finished(fields: Fields, vary: Vary, options: &Options<'_>) -> Fields {
     fields
 }
 
-fn varies_by_encoding((name, value): &(http::HeaderName, HeaderValue)) -> bool {
+fn varies_by_encoding((name, value): &(HeaderName, HeaderValue)) -> bool {
     *name == header::VARY
         && value
             .as_bytes()

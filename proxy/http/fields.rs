@@ -2,20 +2,34 @@
 
 use std::sync::OnceLock;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use super::hpack::encoder;
+
 /// Room for the lines of a usual response; made once instead of by doubling.
 const LINES_BYTES: usize = 1024;
 
-/// What a field takes in a map: its name and value with a hash and links, and its places in the index.
-const MAP_ENTRY_BYTES: usize = size_of::<(HeaderName, HeaderValue)>() + 40;
+/// Appends one field line. The name is lower case, and both are known to be valid.
+pub fn push_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    lines.extend_from_slice(name);
+    lines.extend_from_slice(b": ");
+    lines.extend_from_slice(value);
+    lines.extend_from_slice(b"\r\n");
+}
+
+/// Names and values of the lines that [`push_line`] made.
+pub fn split_lines(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines.split(|&byte| byte == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r")?;
+        let colon = memchr::memchr(b':', line)?;
+        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
+    })
+}
 
 /// Fields in both forms. Never holds `Date`, `Content-Length`, `Transfer-Encoding` or `Connection`: the protocol writes those.
 #[derive(Debug, Clone, Default)]
 pub struct FieldBlock {
     lines: Box<[u8]>,
-    map: HeaderMap,
     /// Made when HTTP/2 first asks for it: most of a build is never asked for.
     hpack: OnceLock<Box<[u8]>>,
 }
@@ -23,17 +37,11 @@ pub struct FieldBlock {
 impl FieldBlock {
     /// Serialises the fields in the order given; a name may come more than once.
     pub fn new(fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
-        let fields = fields.into_iter();
         let mut lines = Vec::with_capacity(LINES_BYTES);
-        let mut map = HeaderMap::with_capacity(fields.size_hint().0);
         for (name, value) in fields {
-            lines.extend_from_slice(name.as_str().as_bytes());
-            lines.extend_from_slice(b": ");
-            lines.extend_from_slice(value.as_bytes());
-            lines.extend_from_slice(b"\r\n");
-            map.append(name, value);
+            push_line(&mut lines, name.as_str().as_bytes(), value.as_bytes());
         }
-        Self { lines: lines.into_boxed_slice(), map, hpack: OnceLock::new() }
+        Self { lines: lines.into_boxed_slice(), hpack: OnceLock::new() }
     }
 
     /// `name: value\r\n` for each field, without the empty line.
@@ -41,29 +49,35 @@ impl FieldBlock {
         &self.lines
     }
 
-    /// About how many bytes of memory it takes, beside itself.
+    /// About how many bytes of memory it takes at the most, beside itself: the form for HTTP/2 is no longer than the lines.
     pub fn memory_bytes(&self) -> u64 {
-        (self.lines.len() + self.map.capacity() * MAP_ENTRY_BYTES) as u64
+        2 * self.lines.len() as u64
     }
 
     /// The fields as HTTP/2 sends them (RFC 7541), the same on every connection.
     pub fn hpack(&self) -> &[u8] {
         self.hpack.get_or_init(|| {
             let mut block = Vec::new();
-            // In the order of the lines, which a map does not keep.
-            for line in self.lines.split(|&byte| byte == b'\n') {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                if let Some((name, value)) = memchr::memchr(b':', line).and_then(|colon| line.split_at_checked(colon)) {
-                    encoder::constant_field(&mut block, name, value.get(2..).unwrap_or_default());
-                }
+            for (name, value) in self.iter() {
+                encoder::constant_field(&mut block, name, value);
             }
             block.into_boxed_slice()
         })
     }
 
-    /// The fields as types.
-    pub fn map(&self) -> &HeaderMap {
-        &self.map
+    /// Names in lower case, and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        split_lines(&self.lines)
+    }
+
+    /// The values of the fields with this name, which is in lower case.
+    pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.iter().filter(move |(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The value of the first of them.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.get_all(name).next()
     }
 }
 

@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{StatusCode, header};
+use http::StatusCode;
 
 use super::disk::{Disk, OPEN_PATIENCE};
-use super::exchange::{ContentLength, ResponseHead};
+use super::exchange::{ContentLength, ResponseHead, push_line};
 use crate::assets::{Body, Stored};
 use crate::http::request::{Known, RequestHead};
 
@@ -19,12 +19,12 @@ use crate::http::request::{Known, RequestHead};
 const REST_MIN: Duration = Duration::from_secs(2);
 
 /// The fields of a file that say which version of it this is, or that promise to have it again.
-const OF_THE_VERSION: [header::HeaderName; 4] = [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES, header::CACHE_CONTROL];
+const OF_THE_VERSION: [&[u8]; 4] = [b"etag", b"last-modified", b"accept-ranges", b"cache-control"];
 
 /// The file of a body, if it may be sent as it is now to who asked for what `head` says.
 pub(crate) fn of(head: &ResponseHead<'_>, body: &Body, request: &RequestHead) -> Option<Arc<Stored>> {
     let Body::Stored { file, .. } = body else { return None };
-    let is_plain = head.block.is_some_and(|block| !block.map().contains_key(header::CONTENT_ENCODING));
+    let is_plain = head.block.is_some_and(|block| block.get("content-encoding").is_none());
     let wants_its_version = [Known::IfMatch, Known::IfUnmodifiedSince].into_iter().any(|known| request.value(known).is_some());
     (file.is_on_disk() && is_plain && !wants_its_version).then(|| Arc::clone(file))
 }
@@ -38,8 +38,8 @@ pub(crate) async fn answer(head: &ResponseHead<'_>, file: Arc<Stored>, disk: &Di
     let file = Box::pin(disk.wait(OPEN_PATIENCE, move || file.as_it_is(now.checked_sub(REST_MIN).unwrap_or(now)))).await?;
     let length = file.length();
     let mut fresh = ResponseHead::new(StatusCode::OK, None, ContentLength::Known(length));
-    for (name, value) in head.block.map(|block| block.map()).into_iter().flatten().filter(|(name, _)| !OF_THE_VERSION.contains(name)) {
-        fresh.push(name.as_str(), value.as_bytes());
+    for (name, value) in head.block.iter().flat_map(|block| block.iter()).filter(|(name, _)| !OF_THE_VERSION.contains(name)) {
+        push_line(&mut fresh.lines, name, value);
     }
     fresh.push("cache-control", b"no-store");
     // It may be empty now: of nothing, nothing is sent.

@@ -86,10 +86,10 @@ fn page((asset, media_type): (&assets::Asset, &HeaderValue), request: &RequestHe
 
 /// Those of the fields of a 200 that say what the content is; but its media type, which a route may have set for its files.
 fn of_content(block: &FieldBlock, media_type: &HeaderValue) -> Vec<(HeaderName, HeaderValue)> {
-    let map = block.map();
     let mut fields = vec![(header::CONTENT_TYPE, media_type.clone())];
-    fields.extend(map.get(header::CONTENT_ENCODING).map(|coding| (header::CONTENT_ENCODING, coding.clone())));
-    if map.get_all(header::VARY).iter().any(|value| names_accept_encoding(value.as_bytes())) {
+    let coding = block.get("content-encoding").and_then(|coding| HeaderValue::from_bytes(coding).ok());
+    fields.extend(coding.map(|coding| (header::CONTENT_ENCODING, coding)));
+    if block.get_all("vary").any(names_accept_encoding) {
         fields.push((header::VARY, HeaderValue::from_static("Accept-Encoding")));
     }
     fields

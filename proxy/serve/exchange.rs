@@ -13,6 +13,7 @@ use super::nonce::Nonce;
 use super::request_id::RequestId;
 use crate::assets;
 use crate::http::fields::FieldBlock;
+pub(crate) use crate::http::fields::{push_line, split_lines};
 use crate::http::request::RequestHead;
 
 /// One request.
@@ -125,8 +126,8 @@ impl<'a> ResponseHead<'a> {
     pub(crate) fn with_content_type(status: StatusCode, block: &FieldBlock, content_type: &[u8], length: ContentLength) -> Self {
         let mut head = Self::new(status, None, length);
         head.push("content-type", content_type);
-        for (name, value) in block.map().iter().filter(|&(name, _)| *name != http::header::CONTENT_TYPE) {
-            head.push(name.as_str(), value.as_bytes());
+        for (name, value) in block.iter().filter(|&(name, _)| name != b"content-type") {
+            push_line(&mut head.lines, name, value);
         }
         head
     }
@@ -135,23 +136,6 @@ impl<'a> ResponseHead<'a> {
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         push_line(&mut self.lines, name.as_bytes(), value);
     }
-}
-
-/// Appends one field line.
-pub(crate) fn push_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    lines.extend_from_slice(name);
-    lines.extend_from_slice(b": ");
-    lines.extend_from_slice(value);
-    lines.extend_from_slice(b"\r\n");
-}
-
-/// Names and values of the lines that [`push_line`] made.
-pub(crate) fn split_lines(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    lines.split(|&byte| byte == b'\n').filter_map(|line| {
-        let line = line.strip_suffix(b"\r")?;
-        let colon = memchr::memchr(b':', line)?;
-        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
-    })
 }
 
 /// The way to answer a request. One of [`reply`](Self::reply), or [`begin`](Self::begin) and then [`write`](Self::write) until a last piece,

@@ -71,7 +71,7 @@ impl Refusal {
         };
         // An error must not outlive its cause in any cache.
         head.push("cache-control", b"no-store");
-        if let Some(id) = id.filter(|_| !block.map().contains_key(request_id::FIELD)) {
+        if let Some(id) = id.filter(|_| block.get(request_id::FIELD).is_none()) {
             head.push(request_id::FIELD, id);
         }
         if let Some(allow) = self.allow {

@@ -23,8 +23,8 @@ fn the_script_of_the_environment_wins_over_every_root_and_whatever_try_says() {
         let (environment, selection) = (environment(), Selection { later_roots: later_roots.clone(), order, ..Selection::default() });
         let options = Options { environment: Some(&environment), selection: &selection, listing: true, ..options() };
         let (assets, summary) = Assets::load(first.path(), &options).unwrap();
-        let answer = reply(asset(&assets, "/env.js"), &get(&[("accept-encoding", "gzip")])).fields.map().clone();
-        assert_eq!(answer.get("cache-control").unwrap(), "no-cache");
+        let answer = reply(asset(&assets, "/env.js"), &get(&[("accept-encoding", "gzip")])).fields.clone();
+        assert_eq!(answer.get("cache-control").unwrap(), b"no-cache");
         assert_eq!(body(&reply(asset(&assets, "/env.js"), &get(&[]))), b"window.__ENV__=Object.freeze({\"A\":\"1\"});\n");
         assert!(assets.has_file(b"/env.js") && answer.get("content-encoding").is_none());
         let told = summary.warnings.iter().filter(|warning| warning.reason == WarningReason::Environment).count();

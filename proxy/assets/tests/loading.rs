@@ -211,7 +211,6 @@ fn a_load_error_names_the_path_and_the_reason() {
 
 #[test]
 fn what_is_kept_about_files_counts_and_what_has_no_room_is_named() {
-    const LIMIT: u64 = 350_000;
     let files: Vec<_> = (0..100).map(|number| (format!("{number:03}.bin"), vec![number; 1000 + usize::from(number)])).collect();
     let folder = site(&files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect::<Vec<_>>());
     let load = |memory_bytes_max| {
@@ -222,8 +221,10 @@ fn what_is_kept_about_files_counts_and_what_has_no_room_is_named() {
     assert_eq!((summary.warnings.len(), summary.disk_bytes), (0, 0));
     assert!(summary.bookkeeping_bytes > 100 * 500, "each file has some hundred bytes of fields at least");
     assert_eq!(assets.taken().memory_bytes, summary.memory_bytes + summary.bookkeeping_bytes);
-    let (assets, summary) = load(LIMIT);
-    assert!(assets.taken().memory_bytes <= LIMIT && summary.memory_bytes > 0, "{:?}", assets.taken());
+    // What goes by the figures of the fields would hold for one form of them only.
+    let limit = assets.taken().memory_bytes / 10 * 9;
+    let (assets, summary) = load(limit);
+    assert!(assets.taken().memory_bytes <= limit && summary.memory_bytes > 0, "{:?}", assets.taken());
     let [Warning { path, reason: WarningReason::MemoryFull { files, bytes, largest } }] = summary.warnings.as_slice() else {
         panic!("{:?}", summary.warnings)
     };

@@ -111,7 +111,7 @@ fn is_missing(assets: &Assets, path: &str) {
 }
 
 fn field<'a>(answer: &'a Answer<'_>, name: &str) -> Option<&'a str> {
-    answer.fields.map().get(name).map(|value| value.to_str().unwrap())
+    answer.fields.get(name).map(|value| std::str::from_utf8(value).unwrap())
 }
 
 #[track_caller]

@@ -304,10 +304,10 @@ fn the_policy_of_the_route_is_in_every_answer_and_wins_where_a_file_is_answered(
         (&[("if-match", "\"other\"")], 412, "no-store"),
     ] {
         let answer = reply(asset(&assets, "/app.js"), &get(fields));
-        let cache_control: Vec<_> = answer.fields.map().get_all("cache-control").iter().collect();
+        let cache_control: Vec<_> = answer.fields.get_all("cache-control").collect();
         assert_eq!(answer.status.as_u16(), status);
-        assert_eq!(cache_control, [policy], "{status}");
-        let vary: Vec<_> = answer.fields.map().get_all("vary").iter().collect();
-        assert_eq!(vary, ["Origin", "Accept-Encoding"], "a policy cannot take the coding out of Vary");
+        assert_eq!(cache_control, [policy.as_bytes()], "{status}");
+        let vary: Vec<_> = answer.fields.get_all("vary").collect();
+        assert_eq!(vary, ["Origin".as_bytes(), b"Accept-Encoding"], "a policy cannot take the coding out of Vary");
     }
 }

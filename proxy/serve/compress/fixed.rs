@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn field<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
-        form.block.map().get(name).and_then(|value| value.to_str().ok())
+        form.block.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     #[test]
