@@ -75,14 +75,14 @@ fn a_client_of_http_1_sees_each_fault_as_what_it_is() {
     let (edge, scripted) = start();
     let mut wrong = Vec::new();
     for fault in FAULTS {
-        let before = scripted.played();
+        let target = format!("/f/{}?h1", fault.name);
         let stream = connect(&edge);
-        let seen = observe::ask(&stream, &stream, fault.ask, &observe::request(fault.ask, &format!("/f/{}?h1", fault.name), ""));
+        let seen = observe::ask(&stream, &stream, fault.ask, &observe::request(fault.ask, &target, ""));
         if seen != fault.seen {
             wrong.push(format!("{}: {seen} and not {}", fault.name, fault.seen));
         }
         drop(stream);
-        wait_for("the answer to be played", || (scripted.played() > before).then_some(()));
+        wait_for("the answer to be played", || scripted.has_played(&target).then_some(()));
         assert_unharmed(&edge, fault);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -98,14 +98,13 @@ fn a_client_of_http_2_sees_each_fault_as_what_it_is() {
     run(async {
         let mut client = Http2::connect(&edge).await;
         for fault in FAULTS {
-            let before = scripted.played();
             let (method, bytes) = match fault.ask {
                 Ask::Get => ("GET", 0),
                 Ask::Head => ("HEAD", 0),
                 Ask::Upload(bytes) => ("POST", bytes),
             };
-            let target = format!("https://localhost/f/{}?h2", fault.name);
-            let request = Request::builder().method(method).uri(target).body(()).expect("a request");
+            let target = format!("/f/{}?h2", fault.name);
+            let request = Request::builder().method(method).uri(format!("https://localhost{target}")).body(()).expect("a request");
             let seen = match client.request(request, &vec![b'x'; bytes], None).await {
                 Ok(answer) if answer.status.is_server_error() => answer.status.as_str().to_owned(),
                 Ok(answer) => format!("{} whole {:?}", answer.status.as_str(), String::from_utf8_lossy(&answer.body)),
@@ -115,7 +114,7 @@ fn a_client_of_http_2_sees_each_fault_as_what_it_is() {
             if seen != fault.seen {
                 wrong.push(format!("{}: {seen} and not {}", fault.name, fault.seen));
             }
-            wait_for("the answer to be played", || (scripted.played() > before).then_some(()));
+            wait_for("the answer to be played", || scripted.has_played(&target).then_some(()));
             assert_unharmed(&edge, fault);
             for index in 0..2 {
                 let target = format!("/f/ok?{}-h2-{index}", fault.name);
