@@ -45,11 +45,11 @@ static: ## builds the demo app into static/dist
 	@.ci/need must $(NODE_NEEDS)
 	cd static && npm ci && npm run build
 
-bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 PEERS=caddy,pingora NGINX=/path BASE=/path choose
+bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 PEERS=caddy,pingora LOG=off NGINX=/path BASE=/path choose
 	@.ci/need must $(BENCH_NEEDS) $(PEER_NEEDS)
 	cargo build --release --workspace
 	$(if $(findstring pingora,$(PEERS)),cargo build --release --manifest-path benches/peers/pingora/Cargo.toml --target-dir benches/peers/pingora/target)
-	python3 benches/bench.py "$(SCENARIO)" --peers "$(PEERS)" --rounds $(or $(ROUNDS),9) --seconds $(or $(BENCH_SECONDS),1)
+	python3 benches/bench.py "$(SCENARIO)" --peers "$(PEERS)" --log $(or $(LOG),on) --rounds $(or $(ROUNDS),9) --seconds $(or $(BENCH_SECONDS),1)
 
 bench-compare: ## two results side by side: A=benches/results/… B=benches/results/…
 	@python3 benches/bench.py --compare "$(A)" "$(B)"

@@ -12,6 +12,7 @@ if sys.version_info < (3, 11):
     sys.exit("the benchmarks need Python 3.11 (Debian 12, Ubuntu 24.04) or newer, for its TOML reader")
 
 import argparse
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -45,7 +46,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     peers = take_part(arguments.peers)
-    scenarios = scenario.chosen(arguments.scenarios)
+    # All write a log, or none: of some peers it is not known here how they would.
+    log = arguments.log == "on" and all("on" in each.log for each in peers)
+    scenarios = [dataclasses.replace(entry, log=log) for entry in scenario.chosen(arguments.scenarios)]
     if (os.cpu_count() or 1) < 2:
         raise SystemExit("the benchmarks need two CPUs: one for the servers, one for the load")
     effort = Effort(1, 1.0, 50) if arguments.smoke else Effort(arguments.rounds, arguments.seconds)
@@ -65,6 +68,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each round and server")
     parser.add_argument("--peers", default="", help="further peers: caddy,haproxy,h2o,pingora")
+    parser.add_argument("--log", choices=("on", "off"), default="on", help="access logs, of all peers or of none")
     parser.add_argument("--folder", type=pathlib.Path, help="where the result goes; benches/results/DATE-MACHINE")
     parser.add_argument("--smoke", action="store_true", help="a few requests of everything, no verdict")
     parser.add_argument("--profile", action="store_true", help="a flame graph and system calls of Transom under the first scenario")
@@ -91,6 +95,7 @@ def take_part(further: str) -> list[peer.Peer]:
 
 def measure(scenarios: list[scenario.Scenario], peers: list[peer.Peer], effort: Effort, base: pathlib.Path, arguments: argparse.Namespace) -> int:
     facts = machine.facts(peers) | {"rounds": effort.rounds, "seconds": effort.seconds}
+    facts["notes"].append(f"access logs: {'on' if scenarios[0].log else 'off'}")
     day = datetime.date.today().isoformat()
     folder = arguments.folder or free(ROOT / "benches" / "results" / f"{day}-{facts['machine']}")
     record, failed = Record(folder, facts), []

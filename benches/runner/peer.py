@@ -32,8 +32,9 @@ class Peer:
     package: str = ""
     worker: str = "self"
     serves: tuple[str, ...] = ()
-    # What @SENDFILE@ ("off", "on") and @GZIP@ ("static", "dynamic") stand for.
+    # What @SENDFILE@ and @LOG@ ("off", "on") and @GZIP@ ("static", "dynamic") stand for.
     sendfile: dict[str, str] = dataclasses.field(default_factory=dict)
+    log: dict[str, str] = dataclasses.field(default_factory=dict)
     gzip: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def program(self) -> str | None:
@@ -62,6 +63,7 @@ class Peer:
             "@FOLDER@": str(folder), "@PLAIN@": str(ports[0]), "@TLS@": str(ports[1]),
             "@SENDFILE@": self.sendfile.get("on" if scenario.sendfile else "off", ""),
             "@GZIP@": self.gzip.get(scenario.gzip, ""),
+            "@LOG@": filled(self.log.get("on" if scenario.log else "off", ""), {"@FOLDER@": str(folder)}),
         }
         return filled((PEERS / self.template).read_text(), places)
 

@@ -29,6 +29,8 @@ class Scenario:
     # nginx's: sendfile on, and "static" or "dynamic" gzip.
     sendfile: bool = False
     gzip: str = "static"
+    # Whether each side writes an access log.
+    log: bool = True
     # Which folder is served: "files" or "spa".
     site: str = "files"
     # "bytes": both sides send the same; "decoded": the same after Content-Encoding is taken off.
