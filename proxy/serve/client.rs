@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::tls::ProtocolVersion;
 use crate::units::Scheme;
 
 /// Facts about a client.
@@ -9,12 +10,12 @@ use crate::units::Scheme;
 pub(crate) struct Client {
     /// Its address; `None` on a Unix socket. Port 0 where a proxy told the address alone.
     pub(crate) address: Option<SocketAddr>,
-    /// Where it connected to, where anybody wants to know.
-    pub(crate) local: Option<SocketAddr>,
+    /// Where it connected to, where a proxy said so. Boxed: an idle connection is little more than this record.
+    pub(crate) local: Option<Box<SocketAddr>>,
     /// What it spoke.
     pub(crate) scheme: Scheme,
-    /// The version of TLS of the connection, as it is written in logs.
-    pub(crate) tls_version: Option<&'static str>,
+    /// The version of TLS of the connection.
+    pub(crate) tls_version: Option<ProtocolVersion>,
     /// The host that it asked, where a trusted proxy said so.
     pub(crate) host: Option<Box<[u8]>>,
     /// `true` when the peer of the connection may say where a request came from.

@@ -14,7 +14,7 @@ use super::plain::SendFile;
 use super::preamble;
 use super::worker::{LINGER_DRAINING_MAX, OpenGuard, Tally, Worker};
 use crate::http::request::RequestHead;
-use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, ProtocolVersion, TlsStream};
+use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
 
 /// What a connection can run over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + SendFile + Unpin + 'static {}
@@ -31,7 +31,7 @@ pub(crate) fn spawn<S: Transport>(stream: S, mut client: Client, worker: &Rc<Wor
     } else if client.is_secure() {
         tokio::task::spawn_local(speak_tls(stream, client, worker, guard));
     } else {
-        tokio::task::spawn_local(async move { speak_http1(stream, client, &worker, guard).await });
+        tokio::task::spawn_local(speak_http1(stream, client, worker, guard));
     }
 }
 
@@ -44,20 +44,17 @@ async fn announced<S: Transport>(mut stream: S, client: Client, worker: Rc<Worke
     };
     match announced {
         Some(client) if client.is_secure() => Box::pin(speak_tls(stream, client, worker, guard)).await,
-        Some(client) => Box::pin(speak_http1(stream, client, &worker, guard)).await,
+        Some(client) => Box::pin(speak_http1(stream, client, worker, guard)).await,
         None => {}
     }
 }
 
 async fn speak_tls<S: Transport>(stream: S, mut client: Client, worker: Rc<Worker>, guard: OpenGuard) {
     let Some(stream) = Box::pin(handshake(stream, &client, &worker)).await else { return };
-    client.tls_version = Some(match stream.protocol_version() {
-        ProtocolVersion::Tls12 => "TLSv1.2",
-        ProtocolVersion::Tls13 => "TLSv1.3",
-    });
+    client.tls_version = Some(stream.protocol_version());
     match stream.alpn() {
         Some(Alpn::H2) => http2::serve(stream, &client, &worker).await,
-        Some(Alpn::H1) | None => speak_http1(stream, client, &worker, guard).await,
+        Some(Alpn::H1) | None => speak_http1(stream, client, worker, guard).await,
     }
 }
 
@@ -73,9 +70,9 @@ fn has_trusted_peer(client: &Client, worker: &Worker) -> bool {
     !trusted.is_empty() && trusted.includes(client.address.map(|address| address.ip()))
 }
 
-async fn speak_http1<S: Transport>(stream: S, client: Client, worker: &Rc<Worker>, guard: OpenGuard) {
-    if let Ended::Tunnel(stream, first, tunnel) = serve(stream, &client, worker).await {
-        spawn_tunnel(stream, first, tunnel, worker, guard);
+async fn speak_http1<S: Transport>(stream: S, client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+    if let Ended::Tunnel(stream, first, tunnel) = serve(stream, &client, &worker).await {
+        spawn_tunnel(stream, first, tunnel, &worker, guard);
     }
 }
 

@@ -240,7 +240,7 @@ impl Share {
     pub(crate) async fn accept_all(self, worker: Rc<Worker>) -> io::Result<()> {
         let names_local = worker.frame().plan().upstreams.iter().any(|upstream| upstream.proxy_protocol.is_some());
         let client = |stream: &TcpStream, address| {
-            let local = if names_local { stream.local_addr().ok() } else { None };
+            let local = if names_local { stream.local_addr().ok().map(Box::new) } else { None };
             Client { local, ..Client::new(Some(address), self.scheme) }
         };
         let nameless = || Client::new(None, self.scheme);

@@ -35,7 +35,7 @@ pub(crate) async fn take<S: AsyncRead + Unpin>(stream: &mut S, mut client: Clien
         }
         Ok(Ok(Said::Client { source, destination })) => {
             client.address = Some(source);
-            client.local = Some(destination);
+            client.local = Some(Box::new(destination));
             client.has_trusted_peer = frame.plan().trusted_proxies.includes(Some(source.ip()));
             return Some(client);
         }

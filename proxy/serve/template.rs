@@ -9,6 +9,7 @@ use super::nonce::Nonces;
 use super::request_id::RequestId;
 use crate::config::{Piece, Template, Variable};
 use crate::http::request::RequestHead;
+use crate::tls::ProtocolVersion;
 
 /// What values are filled in from.
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ fn fill(out: &mut Vec<u8>, template: &Template, facts: Facts<'_>) {
             Variable::Method => push_safe(out, request.method_token()),
             Variable::Path => push_safe(out, request.path()),
             Variable::Query => push_safe(out, request.query().unwrap_or_default()),
-            Variable::TlsVersion => out.extend_from_slice(client.tls_version.unwrap_or_default().as_bytes()),
+            Variable::TlsVersion => out.extend_from_slice(client.tls_version.map(ProtocolVersion::name).unwrap_or_default().as_bytes()),
             Variable::Field(name) => push_safe(out, request.field(name.as_str()).unwrap_or_default()),
         }
     }
@@ -82,7 +83,7 @@ mod tests {
         request.start(Version::Http11, b"GET", target);
         fields.iter().for_each(|(name, value)| request.push(name.as_bytes(), value));
         let mut client = Client::new(Some(([192, 0, 2, 7], 5000).into()), Scheme::Https);
-        client.tls_version = Some("TLSv1.3");
+        client.tls_version = Some(ProtocolVersion::Tls13);
         let facts = Facts { request: &request, client: &client, id: &RequestId::default(), nonces: &Nonces::default() };
         let mut lines = Vec::new();
         push_filled(&mut lines, &[(HeaderName::from_static("x-a"), template)], facts);

@@ -35,6 +35,16 @@ pub enum ProtocolVersion {
     Tls13,
 }
 
+impl ProtocolVersion {
+    /// As it is written in logs and told to upstreams: `"TLSv1.3"`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
 /// A TLS connection over `S`. The size of two pointers, so that it costs nothing where a stream may be plain or encrypted.
 #[derive(Debug)]
 pub struct TlsStream<S> {

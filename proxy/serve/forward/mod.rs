@@ -238,7 +238,7 @@ async fn settle<B: RequestBody, R: Responder>(
 fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     let ends = client.address.map(|source| {
         let nowhere = if source.ip().to_canonical().is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0_u16; 8]) };
-        (source, client.local.unwrap_or(SocketAddr::new(nowhere, 0)))
+        (source, client.local.as_deref().copied().unwrap_or(SocketAddr::new(nowhere, 0)))
     });
     let mut header = Vec::with_capacity(head.len() + 64);
     proxy_protocol::write(&mut header, version, ends);

@@ -54,9 +54,8 @@ enum Next {
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + SendFile + Unpin>(stream: S, client: &Client, worker: &Rc<Worker>) -> Ended<S> {
     let stream = RefCell::new(stream);
     let mut deadline = Deadline::default();
-    let timeouts = worker.frame().plan().timeouts;
     let mut buffers: Option<Box<Buffers>> = None;
-    let mut idle = timeouts.header;
+    let mut idle = worker.frame().plan().timeouts.header;
     let mut draining = pin!(worker.draining.cancelled());
     loop {
         let mut current = match buffers.take() {
@@ -76,7 +75,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + SendFile + Unpin>(stream: 
         let next = Box::pin(serve_request(&stream, &mut current, &mut deadline, client, worker)).await;
         match next {
             Next::Continue if !worker.draining.is_cancelled() || !current.inbound.is_empty() => {
-                idle = timeouts.keepalive;
+                idle = worker.frame().plan().timeouts.keepalive;
                 buffers = Some(current);
             }
             Next::Continue => {
