@@ -10,7 +10,7 @@ from .result import BASELINE, OURS, Spread
 HEAD = ("", "what", "first", "second", "change", "judgement")
 LEFT = {0, 1, 5}
 # What must be equal for two results to be comparable.
-CIRCUMSTANCES = ("machine", "cpu", "cores", "kernel", "seconds")
+CIRCUMSTANCES = ("machine", "cpu", "cores", "kernel", "congestion", "seconds")
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def facts(run):
     """Machine, versions, commit and command: pairs of a label and a text."""
     dirty = " with uncommitted changes" if run.get("dirty") else ""
     return [("date", str(run.get("date", "?"))),
-            ("machine", f"{run.get('machine', '?')}: {run.get('cores', '?')} × {run.get('cpu', '?')}, Linux {run.get('kernel', '?')}"),
+            ("machine", f"{run.get('machine', '?')}: {run.get('cores', '?')} × {run.get('cpu', '?')}, Linux {run.get('kernel', '?')}, TCP by {run.get('congestion', '?')}"),
             ("commit", f"{run.get('commit', '?')}{dirty}"),
             ("versions", "; ".join(f"{name} {version}" for name, version in run.get("versions", {}).items()) or "?"),
             ("command", str(run.get("command", "?"))),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import pathlib
 import platform
 import re
 import shlex
@@ -21,6 +22,7 @@ def facts(peers: list[Peer]) -> dict:
         "cpu": cpu(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
+        "congestion": congestion(),
         "commit": said(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]),
         "dirty": bool(said(["git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no"])),
         "command": shlex.join(sys.argv),
@@ -35,6 +37,11 @@ def name() -> str:
     """A short name for the kind of machine: the processor and the count of cores."""
     words = re.sub(r"\(R\)|\(TM\)|CPU|Processor|@.*|\d+-Core", "", cpu()).split()
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words[:4]).lower()).strip("-") + f"-{os.cpu_count()}c"
+
+
+def congestion() -> str:
+    """How the kernel's TCP finds its pace: `bbr` sends by timers, which large responses pay for."""
+    return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
 
 
 def cpu() -> str:
