@@ -25,6 +25,7 @@ mod compression;
 mod deadlines;
 mod deploy;
 mod error_pages;
+mod executed;
 mod explain;
 mod faults;
 mod foreign_backend;

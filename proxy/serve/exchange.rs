@@ -63,6 +63,9 @@ pub(crate) trait RequestBody {
     /// Ready once the client has gone; call it when the body has ended.
     async fn client_gone(&mut self);
 
+    /// Ready once the client has gone while it is waited for an upstream, and none or part of the body was taken.
+    async fn client_left(&mut self);
+
     /// The next piece.
     async fn next(&mut self) -> Result<Piece<'_>, BodyError>;
 }

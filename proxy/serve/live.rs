@@ -102,7 +102,7 @@ impl Live {
         for route in &plan.routes {
             if let Some(action) = load_action(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
                 let mut live = LiveRoute::new(route, action, Kept::default());
-                live.waiting = route.buffer_request.as_ref().map(|until| Waiting { spool: Arc::clone(&spool), until: until.value });
+                live.waiting = Waiting::new(route, &plan, &spool);
                 routes.push(Arc::new(live));
             }
         }

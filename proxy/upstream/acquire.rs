@@ -62,6 +62,7 @@ impl Connector {
                 Err(Vain::Failed(ConnectError::Unreachable(cause) | ConnectError::TimedOut(cause))) if !group.wait().is_zero() => cause,
                 Err(Vain::Failed(error)) => return Err(error),
             };
+            tried.note_none();
             match &mut holding {
                 None => {
                     let Some(place) = group.hold.enter() else {

@@ -98,6 +98,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         self.inner.client_gone().await;
     }
 
+    async fn client_left(&mut self) {
+        self.inner.client_left().await;
+    }
+
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         let Kept { spooled, is_whole, trailers } = &mut self.kept;
         let length = spooled.len();

@@ -96,6 +96,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
         self.reader.sender_gone().await;
     }
 
+    async fn client_left(&mut self) {
+        if self.is_done() {
+            return self.client_gone().await;
+        }
+        self.reader.sender_left().await;
+    }
+
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         self.started = true;
         if self.expectation.get() == Expectation::Waiting {

@@ -122,6 +122,11 @@ impl RequestBody for Http2Body {
         std::future::pending().await
     }
 
+    /// It resets the stream, which the responder sees.
+    async fn client_left(&mut self) {
+        std::future::pending().await
+    }
+
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
         self.started = true;
         self.release();
