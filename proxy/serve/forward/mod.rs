@@ -153,7 +153,8 @@ async fn attempt<B: RequestBody, R: Responder>(
         };
         let was_gone = tried.take_had_none();
         if let Some((failure, server)) = doubted.take().filter(|_| !was_gone) {
-            worker.connector.release(connection);
+            // The new connection was for finding that out.
+            drop(connection);
             break Err(refuse_failure(failure, server, live));
         }
         *last = Some(picked.index());
@@ -317,7 +318,9 @@ async fn connect<'g>(
 
 fn refuse_connect(error: ConnectError) -> Refusal {
     match error {
-        ConnectError::Unreachable(cause) | ConnectError::Untrusted(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
+        ConnectError::Unreachable(cause) | ConnectError::Denied(cause) | ConnectError::Untrusted(cause) => {
+            Refusal::new(StatusCode::BAD_GATEWAY, cause)
+        }
         ConnectError::NotReady(cause) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause),
         ConnectError::TimedOut(cause) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, cause),
     }
