@@ -49,6 +49,9 @@ pub(crate) trait RequestBody {
     /// `true` once any of it was handed out: the request cannot be sent a second time.
     fn is_started(&self) -> bool;
 
+    /// `true` when all of it was handed out.
+    fn is_done(&self) -> bool;
+
     /// `true` when some of it has come in already.
     fn has_buffered(&self) -> bool;
 

@@ -84,6 +84,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         self.is_past
     }
 
+    fn is_done(&self) -> bool {
+        if self.kept.is_whole { self.at == self.kept.spooled.len() } else { self.inner.is_done() }
+    }
+
     fn has_buffered(&self) -> bool {
         true
     }

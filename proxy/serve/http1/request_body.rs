@@ -38,11 +38,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
         Self { reader, stream, expectation, idle, length, started: false }
     }
 
-    /// `true` when all of it was read.
-    pub(super) fn is_done(&self) -> bool {
-        self.reader.is_done()
-    }
-
     /// Bytes of content that have come in.
     pub(super) fn received_bytes(&self) -> u64 {
         self.reader.received_bytes()
@@ -82,6 +77,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
 
     fn is_started(&self) -> bool {
         self.started
+    }
+
+    fn is_done(&self) -> bool {
+        self.reader.is_done()
     }
 
     fn has_buffered(&self) -> bool {

@@ -113,6 +113,10 @@ impl RequestBody for Http2Body {
         self.started
     }
 
+    fn is_done(&self) -> bool {
+        self.length == BodyLength::Empty || (self.started && self.has_ended())
+    }
+
     fn has_buffered(&self) -> bool {
         false
     }
