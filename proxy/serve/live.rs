@@ -241,6 +241,11 @@ impl Live {
         upstream::Checks::start(&self.groups, self.plan.timeouts.connect)
     }
 
+    /// The groups of servers, for whoever knows something of them.
+    pub fn shared_groups(&self) -> Arc<[Group]> {
+        Arc::clone(&self.groups)
+    }
+
     /// The plan it was built from.
     pub fn plan(&self) -> &Plan {
         &self.plan

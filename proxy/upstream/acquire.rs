@@ -132,7 +132,7 @@ impl Connector {
                 Ok(connection) => return Ok((found, connection)),
                 Err(error) => error,
             };
-            group.note_failure(found.index(), error.cause());
+            group.note_unreachable(found.index(), error.cause());
             tried.push(found.index());
             timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
             last = Some(error);
