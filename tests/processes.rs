@@ -146,7 +146,7 @@ fn pair() -> Edge {
 fn a_process_that_is_ready_again_gets_its_share_at_once() {
     let edge = pair();
     let mut seen = Vec::new();
-    let mut ask = |seen: &mut Vec<Pid>, what: &str, count: usize| {
+    let ask = |seen: &mut Vec<Pid>, what: &str, count: usize| {
         wait_for(what, || {
             let pid = backend(&edge);
             if !seen.contains(&pid) {

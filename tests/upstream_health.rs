@@ -258,7 +258,7 @@ fn without_a_path_a_server_is_well_that_accepts() {
 #[test]
 fn a_check_that_reaches_a_server_again_ends_its_time_out() {
     // So many bad looks that the check itself never takes the server out.
-    let health = "health = { path = \"/\", interval = \"50ms\", fall = 1000 }";
+    let health = "health = { path = \"/\", interval = \"100ms\", fall = 1000 }";
     let (edge, [a, b]) = start(&format!("{TWO}breaker = {{ failures = 1, open = \"1h\" }}\n{health}"), [200, 200]);
     wait_for("a good first look at each", || (a.asked() > 0 && b.asked() > 0).then_some(()));
     drop(a);

@@ -8,6 +8,8 @@ use crate::support::{Edge, Site, run};
 /// The cases, and how many they are.
 const FRAMING: (&[&str], usize) = (&["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"], 247);
 const LARGE: (&[&str], usize) = (&["9.*"], 54);
+/// Of those, the halves that differ in what is sent; the others differ in its size.
+const LARGE_HALF: (&[&str], usize) = (&["9.1.*", "9.2.*", "9.3.*", "9.5.*"], 27);
 const COMPRESSED: (&[&str], usize) = (&["12.1.1", "12.2.2", "13.3.1", "13.5.1"], 4);
 
 /// Runs cases straight and through the edge, directly or by a bridge; all must end alike.
@@ -49,7 +51,7 @@ fn autobahn_judges_framing_and_closing_alike_over_tls() {
 
 #[test]
 fn autobahn_judges_large_and_compressed_messages_alike_over_tls() {
-    assert_same_verdicts(Some(Way::Tls), LARGE);
+    assert_same_verdicts(Some(Way::Tls), LARGE_HALF);
     assert_same_verdicts(Some(Way::Tls), COMPRESSED);
 }
 
@@ -60,6 +62,6 @@ fn autobahn_judges_framing_and_closing_alike_on_streams_of_http2() {
 
 #[test]
 fn autobahn_judges_large_and_compressed_messages_alike_on_streams_of_http2() {
-    assert_same_verdicts(Some(Way::Http2), LARGE);
+    assert_same_verdicts(Some(Way::Http2), LARGE_HALF);
     assert_same_verdicts(Some(Way::Http2), COMPRESSED);
 }
