@@ -125,3 +125,25 @@ fn a_file_that_is_named_to_a_route_without_accel_is_no_empty_answer() {
     assert_eq!(response.status, 502);
     assert!(response.fields.iter().all(|(name, _)| !name.starts_with("x-accel") && name != "x-sendfile"), "{response:?}");
 }
+
+#[test]
+fn a_file_for_an_upload_that_is_not_over_ends_the_connection_when_the_rest_is_long() {
+    let played = Played::start();
+    for (length, ends) in [(8 << 20, true), (20, false)] {
+        let mut client = played.edge.connect();
+        client.send(format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n0123456789").as_bytes());
+        let mut upstream = accept(&played.listener);
+        upstream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{NAMED}\r\n").as_bytes()).expect("an answer");
+        let response = client.response_to("POST");
+        assert_eq!((response.status, response.text().trim_end()), (200, "0123456789"));
+        assert_eq!(response.field("connection"), ends.then_some("close"), "{length}");
+        if ends {
+            assert!(client.is_closed(), "nobody waits for the rest");
+            continue;
+        }
+        client.send(b"0123456789GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut upstream = accept(&played.listener);
+        upstream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("an answer");
+        assert_eq!(client.response().text(), "ok", "the connection goes on behind a short rest");
+    }
+}

@@ -146,29 +146,50 @@ fn a_site_without_a_backend_starts() {
     assert_eq!(Edge::start_with(site, |_| {}).get("/", "").text(), "hi");
 }
 
-/// Clients that wait at once for a backend that is not there.
-const CROWD: usize = 2000;
+/// Clients that wait at once for a backend that is not there, where that many files may be open.
+const CROWD: usize = 10_000;
+/// Descriptors of this process that other tests need meanwhile.
+const DESCRIPTORS_BESIDE: usize = 2000;
 /// As many as are held; more are told at once when to come again.
 const HELD_MAX: usize = 1024;
-/// What each of them may cost: a connection, its request, and its place.
-const BYTES_EACH_MAX: u64 = 64 * 1024;
+/// What each of them may cost: a connection, its request, its place, and its line of the log.
+const BYTES_EACH_MAX: u64 = 20 * 1024;
 
-#[test]
-fn a_crowd_that_waits_for_a_dead_backend_costs_bounded_memory_and_those_that_are_held_are_served() {
+/// As many of a crowd as this process and the edge may have connections.
+fn crowd() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised);
-    let edge = alone("20s");
+    let room = limit.maximum.map_or(CROWD, |maximum| usize::try_from(maximum).unwrap_or(CROWD).saturating_sub(DESCRIPTORS_BESIDE));
+    assert!(room > 2 * HELD_MAX, "no room for a crowd: raise the limit of open files (ulimit -n -H)");
+    CROWD.min(room)
+}
+
+#[test]
+fn ten_thousand_that_wait_for_a_dead_backend_cost_bounded_memory_and_all_are_answered() {
+    let crowd = crowd();
+    let edge = alone("60s");
     assert_eq!(edge.get("/", "").status, 200);
     let before = memory_peak(edge.pid());
-    let mut crowd: Vec<_> = (0..CROWD).map(|_| ask(&edge, "/api/small")).collect();
-    wait_for("those for whom there is no place", || (edge.access_lines().len() > CROWD - HELD_MAX).then_some(()));
+    let mut clients: Vec<_> = (0..crowd).map(|_| ask(&edge, "/api/small")).collect();
+    wait_for("those for whom there is no place", || (edge.access_lines().len() > crowd - HELD_MAX).then_some(()));
     let grown = memory_peak(edge.pid()).saturating_sub(before);
-    assert!(grown < CROWD as u64 * BYTES_EACH_MAX, "{grown} bytes");
+    eprintln!("{crowd} clients: {} MiB, {} bytes each", grown >> 20, grown / crowd as u64);
+    assert!(grown < crowd as u64 * BYTES_EACH_MAX, "{grown} bytes");
     let _api = start_api(&edge.site);
-    let statuses: Vec<_> = crowd.iter_mut().map(|client| client.response().status).collect();
-    let count = |status| statuses.iter().filter(|&&found| found == status).count();
-    assert_eq!((count(200), count(503)), (HELD_MAX, CROWD - HELD_MAX));
+    let responses: Vec<_> = clients.iter_mut().map(Client::response).collect();
+    let count = |status| responses.iter().filter(|response| response.status == status).count();
+    assert_eq!((count(200), count(503)), (HELD_MAX, crowd - HELD_MAX));
+    assert!(responses.iter().all(|response| response.status == 200 || response.field("retry-after").is_some()));
+}
+
+#[test]
+fn all_that_wait_for_a_backend_that_never_comes_are_told_when_to_come_again() {
+    let edge = alone("1s");
+    let mut clients: Vec<_> = (0..HELD_MAX + 200).map(|_| ask(&edge, "/api/small")).collect();
+    for response in clients.iter_mut().map(Client::response) {
+        assert!(response.status == 503 && response.field("retry-after").is_some(), "{response:?}");
+    }
 }
 
 #[test]

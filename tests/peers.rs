@@ -1,6 +1,7 @@
 //! Servers and clients of other people, as users have them, on both sides of the edge: uvicorn, gunicorn, Node, Autobahn's cases, Chromium.
 
 mod autobahn;
+mod bridge;
 mod events;
 mod node;
 mod python_servers;

@@ -127,3 +127,57 @@ fn a_process_that_cannot_live_is_tried_again_with_pauses() {
     assert!(told["msg"].as_str().is_some_and(|text| text.contains("started again in")), "{told}");
     wait_for("a second start", || (edge.events().iter().filter(|event| event["msg"] == "started").count() >= 2).then_some(()));
 }
+
+/// Two processes that are one upstream, whose breaker is as strict as can be.
+fn pair() -> Edge {
+    let process = |name: &str| {
+        let command = format!("[\"{}\", \"--listen\", \"unix:{name}.sock\"]", Api::binary().display());
+        format!("[process.{name}]\ncommand = {command}\nready = {{ socket = \"unix:{name}.sock\" }}\n")
+    };
+    Edge::start(&format!(
+        "//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[upstream.api]\nto = [\"unix:a.sock\", \"unix:b.sock\"]\nwait = \"15s\"\n\
+         breaker = {{ failures = 1, open = \"1h\" }}\n{}{}[[route]]\npath = \"/api\"\nproxy = \"api\"\n",
+        process("a"),
+        process("b")
+    ))
+}
+
+#[test]
+fn a_process_that_is_ready_again_gets_its_share_at_once() {
+    let edge = pair();
+    let mut seen = Vec::new();
+    let ask = |seen: &mut Vec<Pid>, what: &str, count: usize| {
+        wait_for(what, || {
+            let pid = backend(&edge);
+            if !seen.contains(&pid) {
+                seen.push(pid);
+            }
+            (seen.len() == count).then_some(())
+        });
+    };
+    ask(&mut seen, "both", 2);
+    kill_process(seen[0], Signal::KILL).unwrap();
+    wait_for("the breaker", || {
+        backend(&edge);
+        edge.find_event(|event| event["msg"].as_str().is_some_and(|text| text.contains("is left alone")))
+    });
+    ask(&mut seen, "the new process, though its server was left alone for an hour", 3);
+}
+
+#[test]
+fn a_process_that_recycles_itself_is_started_again_at_once() {
+    let edge = start("ready = { upstream = \"api\" }", "");
+    for count in 1..=3 {
+        // It has worked for a while.
+        assert_eq!(edge.get("/api/slow?delay=700ms", "").status, 200);
+        let pid = backend(&edge);
+        // As a server does that has had so many requests as it may: it ends with code 0.
+        kill_process(pid, Signal::TERM).unwrap();
+        wait_for("another process", || (backend(&edge) != pid).then_some(()));
+        wait_for("its end in the log", || {
+            let ends = edge.events();
+            let ended = ends.iter().filter(|event| event["msg"].as_str().is_some_and(|text| text.ends_with("it is started again at once")));
+            (ended.count() == count).then_some(())
+        });
+    }
+}

@@ -254,3 +254,21 @@ fn without_a_path_a_server_is_well_that_accepts() {
     edge.wait_for_event("the recovery", |event| event["msg"] == "the server is well again");
     drop(a);
 }
+
+#[test]
+fn a_check_that_reaches_a_server_again_ends_its_time_out() {
+    // So many bad looks that the check itself never takes the server out.
+    let health = "health = { path = \"/\", interval = \"100ms\", fall = 1000 }";
+    let (edge, [a, b]) = start(&format!("{TWO}breaker = {{ failures = 1, open = \"1h\" }}\n{health}"), [200, 200]);
+    wait_for("a good first look at each", || (a.asked() > 0 && b.asked() > 0).then_some(()));
+    drop(a);
+    std::fs::remove_file(edge.site.join("a.sock")).expect("the socket of one that is gone");
+    wait_for("the breaker", || {
+        assert_eq!(edge.get("/before", "").status, 200);
+        edge.find_event(|event| event["msg"].as_str().is_some_and(|text| text.contains("is left alone")))
+    });
+    let _a = Played::start(&edge.site, "a.sock", 200);
+    edge.wait_for_event("its return", |event| event["msg"].as_str().is_some_and(|text| text.contains("is there again")));
+    assert_eq!([0, 1].map(|_| edge.get("/after", "").status), [200, 200]);
+    edge.wait_for_access("its share", |line| line["path"] == "/after" && line["upstream"] == "unix:a.sock");
+}

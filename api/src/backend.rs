@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use crate::drain::Drain;
+use crate::journal::Journal;
 use crate::notes::Notes;
 use crate::room::Room;
 
@@ -35,12 +36,13 @@ pub struct Backend {
     on_crash: OnCrash,
     /// The JSON document built last and the size it was asked for: a benchmark asks for one size.
     document: Mutex<Option<(u64, Bytes)>>,
+    journal: Option<Journal>,
 }
 
 impl Backend {
     /// A backend with the sample notes and nobody in the room.
     #[must_use]
-    pub fn new(drain_timeout: Duration, on_crash: OnCrash) -> Self {
+    pub fn new(drain_timeout: Duration, on_crash: OnCrash, journal: Option<Journal>) -> Self {
         Self {
             notes: Mutex::new(Notes::sample()),
             room: Room::new(),
@@ -49,6 +51,7 @@ impl Backend {
             drain: Drain::new(drain_timeout),
             on_crash,
             document: Mutex::new(None),
+            journal,
         }
     }
 
@@ -69,6 +72,12 @@ impl Backend {
                 document
             }
         }
+    }
+
+    /// Where requests are written down, if they are.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// Everybody on a WebSocket.

@@ -16,6 +16,7 @@ pub mod drain;
 pub mod duration;
 pub mod echo;
 pub mod faults;
+pub mod journal;
 pub mod listen;
 pub mod notes;
 pub mod payload;

@@ -5,9 +5,11 @@
 
 use std::future::Future;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::journal::Journal;
 use api::{Address, Crash, Listener, Server, duration};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -32,6 +34,10 @@ struct Arguments {
     /// Wait this long for work under way when stopped
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     drain_timeout: Duration,
+
+    /// Write requests to /api/journal down in this file before they are answered
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 
     /// Threads that serve; one is quickest while one is enough
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -69,6 +75,9 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         Crash::Exit(code) => std::process::exit(code),
         Crash::Abort => std::process::abort(),
     });
+    if let Some(path) = &arguments.journal {
+        server = server.journal(Journal::open(path)?);
+    }
     for address in &arguments.listen {
         let listener = bind(address).await?;
         announce("listening on", &listener)?;

@@ -13,7 +13,7 @@ use crate::backend::Backend;
 use crate::query::Query;
 use crate::reply::{Problem, Reply};
 use crate::websocket::Talk;
-use crate::{echo, faults, notes, payload, stream, upgrade, websocket};
+use crate::{echo, faults, journal, notes, payload, stream, upgrade, websocket};
 
 /// Every endpoint, with what its path says beyond its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ enum Endpoint<'p> {
     Headers,
     Health,
     Hop,
+    Journal(&'p str),
     Json(&'p str),
     Lines,
     Note(Option<u64>),
@@ -106,6 +107,7 @@ impl<'p> Endpoint<'p> {
             ("exit", None) => Self::Exit,
             ("headers", None) => Self::Headers,
             ("hop", None) => Self::Hop,
+            ("journal", Some(id)) => Self::Journal(id),
             ("json", Some(size)) => Self::Json(size),
             ("notes", None) => Self::Notes,
             ("notes", Some(id)) => Self::Note(notes::id(id)),
@@ -127,7 +129,7 @@ impl<'p> Endpoint<'p> {
 
     fn methods(self) -> Methods {
         match self {
-            Self::Echo | Self::Upgrade => Methods::Any,
+            Self::Echo | Self::Journal(_) | Self::Upgrade => Methods::Any,
             Self::Early | Self::Upload => Methods::Post,
             Self::Notes => Methods::Collection,
             Self::Note(_) => Methods::Item,
@@ -185,6 +187,10 @@ async fn dispatch(mut request: Request<Incoming>, backend: &Arc<Backend>) -> Res
         Endpoint::Exit => faults::exit(query, backend),
         Endpoint::Headers => faults::headers(query),
         Endpoint::Hop => Ok(faults::hop()),
+        Endpoint::Journal(id) => {
+            let id = id.to_owned();
+            Box::pin(journal::execute(request, &id, backend.journal())).await
+        }
         Endpoint::Json(size) => payload::document(size, backend),
         Endpoint::Lines => stream::lines(query, drain),
         Endpoint::Note(id) => Box::pin(notes::item(id, request, Arc::clone(backend))).await,

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::backend::{Backend, Crash, OnCrash};
 use crate::drain::Drain;
+use crate::journal::Journal;
 use crate::listen::Listener;
 use crate::socket::Socket;
 use crate::{raw, room, router};
@@ -44,6 +45,7 @@ pub struct Server {
     raw: Vec<Listener>,
     drain_timeout: Duration,
     on_crash: OnCrash,
+    journal: Option<Journal>,
 }
 
 impl Default for Server {
@@ -56,7 +58,7 @@ impl Server {
     /// A server without listeners, which refuses to crash.
     #[must_use]
     pub fn new() -> Self {
-        Self { http: Vec::new(), raw: Vec::new(), drain_timeout: DRAIN_TIMEOUT_DEFAULT, on_crash: Box::new(|_| {}) }
+        Self { http: Vec::new(), raw: Vec::new(), drain_timeout: DRAIN_TIMEOUT_DEFAULT, on_crash: Box::new(|_| {}), journal: None }
     }
 
     /// Adds a listener for HTTP/1.1 and HTTP/2 with prior knowledge.
@@ -87,9 +89,16 @@ impl Server {
         self
     }
 
+    /// Where `/api/journal` writes; without, there is none.
+    #[must_use]
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
     /// Serves until `shutdown` resolves and everything has ended.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let backend = Arc::new(Backend::new(self.drain_timeout, self.on_crash));
+        let backend = Arc::new(Backend::new(self.drain_timeout, self.on_crash, self.journal));
         let drain = backend.drain().clone();
         drain.spawn(room::tick(Arc::clone(&backend)));
         for listener in self.http {

@@ -9,7 +9,8 @@ use super::defaults;
 /// `upstream.retry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
-    /// `tries`: how often a request is sent at most, the first time counted; `None`: by its method.
+    /// `tries`: how often a request is sent at most, the first time counted; `None`: by its method, and beyond that for as long as the group's `wait`
+    /// where the server went down with it again.
     pub tries: Option<u32>,
     /// `on`: what it is sent again for.
     pub on: RetryOn,

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::{Backoff, BackoffPolicy};
+use super::backoff::{Backoff, BackoffPolicy, Ending};
 use super::board::{Board, Snapshot, State, Status};
 use super::output::{self, LineSink, Readers};
 use super::ready;
@@ -191,7 +191,7 @@ impl Keeper {
     }
 
     fn failed(&mut self, error: &spawn::StartError) -> Duration {
-        let pause = self.backoff.pause(Duration::ZERO);
+        let pause = self.backoff.pause(Duration::ZERO, Ending::Crashed);
         tracing::error!(process = %self.spec.name, "{error}; it is tried again in {:?}", rounded(pause));
         self.board.update(self.index, |status| {
             status.state = State::Waiting;
@@ -208,12 +208,16 @@ impl Keeper {
         };
         self.children.remove(life.running.pid());
         let ended = Instant::now();
-        let pause = self.backoff.pause(life.ready.map_or(Duration::ZERO, |ready| ended - ready));
+        let ending = self.ending(&life, &exit);
+        let pause = self.backoff.pause(life.ready.map_or(Duration::ZERO, |ready| ended - ready), ending);
         // What it wrote last is the reason; it is to stand before its end.
         life.readers.drain(DRAIN_PATIENCE).await;
         let end = spawn::shown(&exit);
         let (lived, again) = (rounded(ended - life.started), rounded(pause));
-        tracing::warn!(process = %self.spec.name, "process {end} after {lived:?}; it is started again in {again:?}");
+        match pause.is_zero() {
+            true => tracing::info!(process = %self.spec.name, "process {end} after {lived:?}; it is started again at once"),
+            false => tracing::warn!(process = %self.spec.name, "process {end} after {lived:?}; it is started again in {again:?}"),
+        }
         self.board.update(self.index, |status| {
             status.state = State::Waiting;
             status.pid = None;
@@ -225,6 +229,12 @@ impl Keeper {
         }
         life.readers.drain(DRAIN_PATIENCE).await;
         Some(pause)
+    }
+
+    /// A process that has nothing to accept connections may have been of no use at all.
+    fn ending(&self, life: &Life, exit: &io::Result<ExitStatus>) -> Ending {
+        let was_ready = self.spec.ready.is_some() && life.ready.is_some();
+        if was_ready && exit.as_ref().is_ok_and(ExitStatus::success) { Ending::Willing } else { Ending::Crashed }
     }
 
     /// Watches the process until it ends, or until it is to be stopped: `None`.

@@ -11,6 +11,7 @@ mod fatal;
 mod load;
 mod prepare;
 mod question;
+mod recovery;
 mod serve;
 mod watch;
 

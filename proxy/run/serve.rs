@@ -9,6 +9,7 @@ use super::announce;
 use super::fatal::Fatal;
 use super::load::Loaded;
 use super::prepare::{Purpose, prepare};
+use super::recovery;
 use super::watch::Watch;
 use crate::config::{Diagnostics, Source, Tls};
 use crate::plan::PlannedProcess;
@@ -55,6 +56,7 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     announce(&current.load(), &bound, &report, (workers, started));
     current.load().begin_coding();
     let checks = current.load().begin_checks();
+    let recovery = recovery::start(supervisor.readiness(), &processes, &current.load());
     signals.watch = Some(Watch::start(current, load_began).map_err(Fatal::system("start the watch"))?);
     let result = tokio::select! {
         name = signals.stop() => {
@@ -64,6 +66,8 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
         () = threads.failed() => Err(Fatal::WorkerFailed),
     };
     stop((threads, checks), supervisor, &mut signals).await;
+    // It ends with the processes, and fails only when it panicked, which the panic itself has told.
+    drop(recovery.await);
     if let Some(watch) = signals.watch.take() {
         watch.close();
     }

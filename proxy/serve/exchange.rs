@@ -49,6 +49,9 @@ pub(crate) trait RequestBody {
     /// `true` once any of it was handed out: the request cannot be sent a second time.
     fn is_started(&self) -> bool;
 
+    /// `true` when all of it was handed out.
+    fn is_done(&self) -> bool;
+
     /// `true` when some of it has come in already.
     fn has_buffered(&self) -> bool;
 
@@ -62,6 +65,9 @@ pub(crate) trait RequestBody {
 
     /// Ready once the client has gone; call it when the body has ended.
     async fn client_gone(&mut self);
+
+    /// Ready once the client has gone while it is waited for an upstream, and none or part of the body was taken.
+    async fn client_left(&mut self);
 
     /// The next piece.
     async fn next(&mut self) -> Result<Piece<'_>, BodyError>;

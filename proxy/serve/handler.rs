@@ -198,7 +198,8 @@ pub(crate) async fn handle<B: RequestBody, R: Responder>(exchange: &mut Exchange
         Decision::Forward(index) => {
             // A stream may last for days: no build is kept in memory for it.
             drop(live);
-            return match frame.route(index).waiting.as_ref().filter(|_| exchange.body.length() != BodyLength::Empty) {
+            let method = exchange.head.method();
+            return match frame.route(index).waiting.as_ref().filter(|waiting| waiting.includes(method, &exchange.body)) {
                 Some(waiting) => Box::pin(forward::forward_buffered(exchange, (index, waiting), &frame, worker)).await,
                 None => Box::pin(forward::forward(exchange, index, &frame, worker)).await,
             };

@@ -102,7 +102,7 @@ impl Live {
         for route in &plan.routes {
             if let Some(action) = load_action(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
                 let mut live = LiveRoute::new(route, action, Kept::default());
-                live.waiting = route.buffer_request.as_ref().map(|until| Waiting { spool: Arc::clone(&spool), until: until.value });
+                live.waiting = Waiting::new(route, &plan, &spool);
                 routes.push(Arc::new(live));
             }
         }
@@ -239,6 +239,11 @@ impl Live {
     /// Begins to look whether servers are well, on the runtime that this is called on; they are shared by all that is made from this.
     pub fn begin_checks(&self) -> upstream::Checks {
         upstream::Checks::start(&self.groups, self.plan.timeouts.connect)
+    }
+
+    /// The groups of servers, for whoever knows something of them.
+    pub fn shared_groups(&self) -> Arc<[Group]> {
+        Arc::clone(&self.groups)
     }
 
     /// The plan it was built from.

@@ -6,6 +6,7 @@
 use tokio::time::Instant;
 
 use super::connector::{ConnectError, Connection, Connector};
+use super::denied::DENIED_WAIT_MAX;
 use super::group::{Group, Key, Picked};
 use super::hold::{Place, Probe};
 use super::tried::Tried;
@@ -17,7 +18,19 @@ impl ConnectError {
     /// The words for the log.
     pub(super) fn cause(&self) -> &str {
         match self {
-            Self::Unreachable(cause) | Self::NotReady(cause) | Self::Untrusted(cause) | Self::TimedOut(cause) => cause,
+            Self::Unreachable(cause) | Self::Denied(cause) | Self::NotReady(cause) | Self::Untrusted(cause) | Self::TimedOut(cause) => {
+                cause
+            }
+        }
+    }
+}
+
+/// What is said when the time is up: who is denied need not come again soon.
+fn in_vain(error: ConnectError, group: &Group) -> ConnectError {
+    match error {
+        ConnectError::Denied(_) => error,
+        ConnectError::Unreachable(_) | ConnectError::TimedOut(_) | ConnectError::NotReady(_) | ConnectError::Untrusted(_) => {
+            ConnectError::NotReady(format!("{}; waited {:?}", error.cause(), group.wait()))
         }
     }
 }
@@ -44,11 +57,11 @@ impl Connector {
         tried: &mut Tried,
     ) -> Result<(Picked<'g>, Connection), ConnectError> {
         let deadline = Instant::now() + group.wait();
-        let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", group.wait()));
+        let mut denied_until = None;
         let mut picked = first;
         let mut holding: Option<(Place<'_>, Probe<'_>)> = None;
         loop {
-            let cause = match self.pass_within(deadline, (group, key), picked, tried).await {
+            let (error, until) = match self.pass_within(deadline, (group, key), picked, tried).await {
                 Ok(found) => return Ok(found),
                 Err(Vain::Full) => {
                     // Others may look for a server meanwhile.
@@ -58,21 +71,26 @@ impl Connector {
                     picked = Some(group.wait_for_room(key, tried.as_slice(), deadline).await?);
                     continue;
                 }
+                Err(Vain::Failed(error)) if group.wait().is_zero() => return Err(error),
                 // An address without a host answers nothing: in a moment the name may have another.
-                Err(Vain::Failed(ConnectError::Unreachable(cause) | ConnectError::TimedOut(cause))) if !group.wait().is_zero() => cause,
-                Err(Vain::Failed(error)) => return Err(error),
+                Err(Vain::Failed(error @ (ConnectError::Unreachable(_) | ConnectError::TimedOut(_)))) => (error, deadline),
+                Err(Vain::Failed(error @ ConnectError::Denied(_))) => {
+                    (error, deadline.min(*denied_until.get_or_insert_with(|| Instant::now() + DENIED_WAIT_MAX)))
+                }
+                Err(Vain::Failed(error @ (ConnectError::NotReady(_) | ConnectError::Untrusted(_)))) => return Err(error),
             };
+            tried.note_none();
             match &mut holding {
                 None => {
                     let Some(place) = group.hold.enter() else {
-                        return Err(ConnectError::NotReady(format!("{cause}; too many requests are waiting for it")));
+                        return Err(ConnectError::NotReady(format!("{}; too many requests are waiting for it", error.cause())));
                     };
-                    let Some(probe) = place.probe(deadline).await else { return Err(not_ready(&cause)) };
+                    let Some(probe) = place.probe(until).await else { return Err(in_vain(error, group)) };
                     holding = Some((place, probe));
                 }
                 Some((_, probe)) => {
-                    if !probe.pause().await {
-                        return Err(not_ready(&cause));
+                    if !probe.pause(until).await {
+                        return Err(in_vain(error, group));
                     }
                 }
             }
@@ -114,7 +132,7 @@ impl Connector {
                 Ok(connection) => return Ok((found, connection)),
                 Err(error) => error,
             };
-            group.note_failure(found.index(), error.cause());
+            group.note_unreachable(found.index(), error.cause());
             tried.push(found.index());
             timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
             last = Some(error);

@@ -2,6 +2,9 @@
 //!
 //! The last server that may be asked is never left alone. To ask it costs little and may succeed; not to ask it fails for certain. So an upstream of
 //! one server has no breaker at all (nginx does the same), and requests for it are held as they are without one.
+//!
+//! Who is left alone because no connection could be had gets its share again as soon as a check has reached it or the process that it is says that it is
+//! ready. Who accepted connections and failed then is left alone for its time: a check says nothing against that.
 
 use std::time::Duration;
 
@@ -33,6 +36,21 @@ impl Group {
         if count == failures {
             tracing::warn!(upstream, server, cause, failures = count, "the server fails, and is asked all the same: there is no other");
         }
+    }
+
+    /// No connection to this server could be had.
+    pub(super) fn note_unreachable(&self, index: ServerIndex, cause: &str) {
+        self.note_failure(index, cause);
+        if let Some(server) = self.servers().get(index.get()) {
+            server.state().note_unreachable();
+        }
+    }
+
+    /// Whoever started it, or looks at it, knows that it is there again: it is not left alone any longer.
+    pub fn note_return(&self, index: ServerIndex) {
+        let Some(server) = self.servers().get(index.get()).filter(|server| server.state().is_set_aside()) else { return };
+        server.state().note_success();
+        tracing::info!(upstream = self.name(), server = server.url(), "the server is there again, and gets its share");
     }
 
     /// It answered.

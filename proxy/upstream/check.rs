@@ -194,8 +194,13 @@ async fn watch(groups: Arc<[Group]>, group: usize, index: ServerIndex, connector
     let request = check.requests.get(index.get()).map(Vec::as_slice).unwrap_or_default();
     let chance = RandomState::new();
     let mut standing = Standing::new();
+    let mut had_failed = false;
     for look in 0_u64.. {
         let found = check.look(&connector, server, request).await;
+        if found.is_ok() && (had_failed || server.state().is_unreachable()) {
+            group.note_return(index);
+        }
+        had_failed = found.is_err();
         let readiness = if found.is_ok() { Readiness::Ready } else { Readiness::NotReady };
         if let Some(readiness) = standing.take(readiness, &check.settings) {
             server.state().set_ready(readiness);

@@ -12,6 +12,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::denied;
 use super::idle::Idle;
 use super::name::{Answered, Known};
 use super::peer::ServerPeer;
@@ -27,6 +28,8 @@ const ADDRESSES_TIMED_OUT_MAX: usize = 3;
 pub enum ConnectError {
     /// Nobody answers there (refused, no such socket, no such name, backlog full), and waiting was not wanted.
     Unreachable(String),
+    /// Somebody may answer there, but we are not allowed to ask.
+    Denied(String),
     /// Nobody answered there for as long as requests are held, or too many are held already.
     NotReady(String),
     /// Somebody answers there, but TLS with them fails, or they are not who they should be.
@@ -135,7 +138,10 @@ impl Connector {
         match self.within(limit, server, Box::pin(self.transport(peer.needs_roots()).new_stream(peer))).await? {
             Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
             Err(error) if is_tls(&error) => Err(ConnectError::Untrusted(format!("{}: {}", server.name(), describe(&error)))),
-            Err(error) => Err(ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error)))),
+            Err(error) => Err(match peer.socket_path().filter(|_| is_denied(&error)) {
+                Some(path) => ConnectError::Denied(format!("{}: {}", server.name(), denied::cause(path))),
+                None => ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error))),
+            }),
         }
     }
 
@@ -143,7 +149,8 @@ impl Connector {
         if limit.is_zero() {
             return Ok(work.await);
         }
-        let timed_out = |_| ConnectError::TimedOut(format!("{}: no connection within {:?}", server.name(), self.connect_timeout));
+        let share = if limit < self.connect_timeout { ", its share of timeouts.connect" } else { "" };
+        let timed_out = |_| ConnectError::TimedOut(format!("{}: no connection within {limit:?}{share}", server.name()));
         tokio::time::timeout(limit, work).await.map_err(timed_out)
     }
 
@@ -177,21 +184,34 @@ fn is_tls(error: &pingora_core::Error) -> bool {
 
 /// The words of the operating system at the root of Pingora's error, which itself tells the whole peer with all its options.
 fn describe(error: &pingora_core::Error) -> String {
+    match root(error) {
+        Ok(io) => io.to_string(),
+        // A failed handshake has its cause in words alone.
+        Err(last) => last.context.as_ref().map_or_else(|| last.etype.as_str().to_owned(), |context| context.as_str().to_owned()),
+    }
+}
+
+/// What the operating system said; else the last of Pingora's errors on the way there.
+fn root(error: &pingora_core::Error) -> Result<&io::Error, &pingora_core::Error> {
     let mut cause: Option<&dyn std::error::Error> = error.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {
-            return io.to_string();
+            return Ok(io);
         }
         if let Some(nested) = current.downcast_ref::<Box<pingora_core::Error>>() {
-            return describe(nested);
+            return root(nested);
         }
         if let Some(nested) = current.downcast_ref::<pingora_core::Error>() {
-            return describe(nested);
+            return root(nested);
         }
         cause = current.source();
     }
-    // A failed handshake has its cause in words alone.
-    error.context.as_ref().map_or_else(|| error.etype.as_str().to_owned(), |context| context.as_str().to_owned())
+    Err(error)
+}
+
+/// `true` when the operating system forbids it.
+fn is_denied(error: &pingora_core::Error) -> bool {
+    root(error).is_ok_and(|io| io.kind() == io::ErrorKind::PermissionDenied)
 }
 
 impl Connection {

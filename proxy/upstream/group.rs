@@ -132,6 +132,11 @@ impl Group {
         &self.name
     }
 
+    /// The places of its servers.
+    pub fn indexes(&self) -> impl Iterator<Item = ServerIndex> + use<> {
+        (0..self.servers.len()).map(ServerIndex::new)
+    }
+
     /// Its servers; a [`ServerIndex`] is a place in this list.
     pub fn servers(&self) -> &[Server] {
         &self.servers
@@ -183,20 +188,20 @@ impl Group {
         }
         let may =
             |index: ServerIndex| !tried.contains(&index) && self.servers.get(index.get()).is_some_and(|server| server.state().is_usable());
+        let is = |index: ServerIndex, backup: bool| self.servers.get(index.get()).is_some_and(|server| server.is_backup() == backup);
         if let (Some(tokens), Key::Value(value)) = (&self.tokens, key)
             && let Some(index) = tokens.find(value).filter(|&index| may(index))
+            && (is(index, false) || !self.indexes().any(|other| is(other, false) && may(other)))
             && let Some(picked) = self.take(index)
         {
             return Some(picked);
         }
-        let is = |index: ServerIndex, backup: bool| self.servers.get(index.get()).is_some_and(|server| server.is_backup() == backup);
         let draw = self.warmth.draw();
         let is_due = |index: ServerIndex| self.servers.get(index.get()).is_some_and(|server| draw.lets(server.state()));
         if let Some(picked) = self.choose(&self.primaries, key, |index| is(index, false) && may(index) && is_due(index)) {
             return Some(picked);
         }
-        let indexes = || (0..self.servers.len()).map(ServerIndex::new);
-        if indexes().any(|index| is(index, false) && may(index)) {
+        if self.indexes().any(|index| is(index, false) && may(index)) {
             // One that has just come back is better than none.
             return self.choose(&self.primaries, key, |index| is(index, false) && may(index));
         }
@@ -204,7 +209,7 @@ impl Group {
             if let Some(picked) = self.choose(backups, key, |index| is(index, true) && may(index)) {
                 return Some(picked);
             }
-            if indexes().any(may) {
+            if self.indexes().any(may) {
                 return None;
             }
         }

@@ -131,6 +131,41 @@ fn a_client_stays_with_the_server_of_its_cookie_until_that_is_down() {
 }
 
 #[test]
+fn the_cookie_of_a_backup_holds_a_client_only_while_no_other_is_usable() {
+    let mut servers: Vec<_> = (0..4).map(server).collect();
+    servers[2].backup = true;
+    servers[3].backup = true;
+    let group = group_of(servers, Balance::Cookie { name: "srv".to_owned(), secret: None });
+    set(&group, 0, Readiness::NotReady);
+    set(&group, 1, Readiness::NotReady);
+    let backup = group.pick(&Key::None, &[]).expect("a backup").index();
+    let (_, token) = group.new_cookie(&Key::None, backup).expect("a cookie");
+    let key = Key::Value(token.as_bytes());
+    assert_eq!(picks(&group, &key, 6), HashMap::from([(backup.get(), 6)]), "all its requests go to one");
+    set(&group, 1, Readiness::Ready);
+    let back = group.pick(&key, &[]).expect("a server").index();
+    assert!(back.get() == 1 && group.new_cookie(&key, back).is_some(), "it comes back, and is told so");
+    let tried = [ServerIndex::new(1)];
+    assert_eq!(group.pick(&key, &tried).expect("the backup").index(), backup, "where the other has just failed, it is asked");
+}
+
+#[test]
+fn a_server_that_is_there_again_gets_its_share_at_once_whatever_requests_met_there() {
+    let group = group(2, Balance::RoundRobin);
+    for _ in 0..3 {
+        group.note_unreachable(ServerIndex::new(0), "refused");
+    }
+    assert_eq!(picks(&group, &Key::None, 4), HashMap::from([(1, 4)]));
+    assert!(group.servers()[0].state().is_unreachable());
+    group.note_return(ServerIndex::new(0));
+    assert_eq!(picks(&group, &Key::None, 4), HashMap::from([(0, 2), (1, 2)]));
+    for _ in 0..3 {
+        group.note_failure(ServerIndex::new(0), "a 503");
+    }
+    assert!(!group.servers()[0].state().is_unreachable(), "it accepts connections: a check says nothing against its failures");
+}
+
+#[test]
 fn backups_are_asked_only_while_no_other_is_usable() {
     let mut servers = vec![server(0), server(1), server(2)];
     servers[2].backup = true;

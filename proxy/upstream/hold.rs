@@ -48,7 +48,6 @@ impl Drop for Place<'_> {
 pub(super) struct Probe<'a> {
     _seat: MutexGuard<'a, ()>,
     pause: Duration,
-    deadline: Instant,
 }
 
 impl<'a> Place<'a> {
@@ -56,14 +55,14 @@ impl<'a> Place<'a> {
     pub(super) async fn probe(&self, deadline: Instant) -> Option<Probe<'a>> {
         let hold: &'a Hold = self.hold;
         let seat = tokio::time::timeout_at(deadline, hold.seat.lock()).await.ok()?;
-        Some(Probe { _seat: seat, pause: PROBE_PAUSE_FIRST, deadline })
+        Some(Probe { _seat: seat, pause: PROBE_PAUSE_FIRST })
     }
 }
 
 impl Probe<'_> {
-    /// Pauses before the next probe. `false` when there is no time for one.
-    pub(super) async fn pause(&mut self) -> bool {
-        if Instant::now() + self.pause > self.deadline {
+    /// Pauses before the next probe. `false` when there is no time for one before the deadline.
+    pub(super) async fn pause(&mut self, deadline: Instant) -> bool {
+        if Instant::now() + self.pause > deadline {
             return false;
         }
         tokio::time::sleep(self.pause).await;

@@ -9,6 +9,7 @@ mod balancer;
 mod breaker;
 mod check;
 mod connector;
+mod denied;
 mod group;
 #[cfg(test)]
 mod group_tests;

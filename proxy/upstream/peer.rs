@@ -62,6 +62,14 @@ impl ServerPeer {
         BasicPeer::new_uds(path).ok().map(Self::new)
     }
 
+    /// The path of its Unix socket, if that is what it has.
+    pub(super) fn socket_path(&self) -> Option<&Path> {
+        match self.basic.address() {
+            Address::Unix(address) => address.as_pathname(),
+            Address::Inet(_) => None,
+        }
+    }
+
     /// `true` when it is known by the roots of the system.
     pub(super) fn needs_roots(&self) -> bool {
         self.basic.tls() && self.basic.options.ca.is_none()

@@ -25,6 +25,8 @@ pub struct ServerState {
     active_max: u32,
     /// What came to nothing in a row.
     failures: AtomicU32,
+    /// The last of them was that no connection could be had.
+    unreachable: AtomicBool,
     /// Until when it is left alone; zero: it is not. Once that has passed, one request finds out whether it still fails.
     open_until: AtomicU64,
     /// The `open_until` for whose end a request is finding that out.
@@ -47,6 +49,7 @@ impl ServerState {
             active: AtomicU32::new(0),
             active_max: active_max.unwrap_or(u32::MAX),
             failures: AtomicU32::new(0),
+            unreachable: AtomicBool::new(false),
             open_until: AtomicU64::new(0),
             probed: AtomicU64::new(0),
             back_since: AtomicU64::new(0),
@@ -142,7 +145,25 @@ impl ServerState {
 
     /// A connection or a response came to nothing; gives how many in a row that makes.
     pub fn note_failure(&self) -> u32 {
+        if self.is_unreachable() {
+            self.unreachable.store(false, Ordering::Relaxed);
+        }
         self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// The failure that was just noted was that no connection could be had.
+    pub(super) fn note_unreachable(&self) {
+        self.unreachable.store(true, Ordering::Relaxed);
+    }
+
+    /// `true` when the last failure was that no connection could be had.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.unreachable.load(Ordering::Relaxed)
+    }
+
+    /// `true` while it is left alone, or is to be found out about by a request.
+    pub(super) fn is_set_aside(&self) -> bool {
+        self.open_until.load(Ordering::Relaxed) != 0
     }
 
     /// It answered; tells what was known of it before. Writes nothing in the usual case, so that workers do not fight for the memory.

@@ -2,6 +2,11 @@
 //!
 //! A value is a keyed hash of the server's URL: it tells a client nothing of what is inside, and it is the same on every replica and after a restart. Without
 //! a `secret` the key is the name of the upstream: who can guess an address can then see that it is there; with one, nobody can.
+//!
+//! Whose server fails goes to another and gets its cookie, also when its own is back: what the client has done since is known there. A backup is an
+//! exception. Its cookie holds a client there while no other server can be asked, so that one of several backups has all of its requests; once another can
+//! be asked, the client goes to one and gets a new cookie, for a backup is asked only while no other can be. (HAProxy follows the cookie of a backup for
+//! as long as that lives, so that clients of an outage stay there for days.)
 
 use std::fmt::Write as _;
 

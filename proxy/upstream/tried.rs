@@ -12,6 +12,8 @@ pub struct Tried {
     now: Vec<ServerIndex>,
     /// All, one that was asked twice in a row once.
     trail: Vec<ServerIndex>,
+    /// Since it was last asked, there was none to be had at all.
+    had_none: bool,
 }
 
 impl Tried {
@@ -36,6 +38,16 @@ impl Tried {
     /// Any may be asked again.
     pub fn clear(&mut self) {
         self.now.clear();
+    }
+
+    /// No server of the group can be had for now.
+    pub(super) fn note_none(&mut self) {
+        self.had_none = true;
+    }
+
+    /// `true` when there was a time, since this was last asked, in which no server could be had.
+    pub fn take_had_none(&mut self) -> bool {
+        std::mem::take(&mut self.had_none)
     }
 
     /// All that were asked, in their order; nothing where that was one alone.

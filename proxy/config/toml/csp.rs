@@ -60,7 +60,8 @@ fn check_sources(item: &Item<'_>, parts: &[&str]) {
 
 /// Two places that say what one header is would need a rule which of them wins.
 fn check_once(item: &Item<'_>, name: &HeaderName, rules: &HeaderRules) {
-    if rules.set.iter().any(|(known, _)| known == name) || rules.remove.contains(name) {
+    // The places are those of all rules, whatever they do: fixed values, templates, removals.
+    if rules.places.iter().any(|(known, _)| known == name) {
         let mistake = item.mistake(format!("`{name}` stands in `[headers]` as well, in `set` or `remove`"));
         item.reader.report(mistake.label("the same header").help("keep one of them; a route may replace it in `headers.response.set`"));
     }

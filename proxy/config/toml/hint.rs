@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_key_of_another_table_is_sent_there() {
         assert_eq!(explain(&ROUTE, "listen"), Unknown::Misplaced(vec!["[server]"]));
-        assert_eq!(explain(&SERVER, "header"), Unknown::Misplaced(vec!["[limits]", "[timeouts]"]));
+        assert_eq!(explain(&SERVER, "header"), Unknown::Misplaced(vec!["[limits]", "[timeouts]", "balance = { … }"]));
         assert_eq!(explain(&ROOT, "lisen"), Unknown::Astray("listen", "[server]"));
     }
 

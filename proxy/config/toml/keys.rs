@@ -3,8 +3,10 @@
 //! A new setting gets a line here, a field in the model, and one read in the file of its table. A `Table` refuses to read a key
 //! that has no line here and to finish before every built key was read, so the two cannot drift apart.
 
+mod route;
 mod tables;
 
+pub(super) use route::*;
 pub(super) use tables::*;
 
 /// One key of a table.

@@ -12,7 +12,7 @@ use super::response::{NamedFile, UpstreamHead};
 use crate::assets::{Vault, VaultFile};
 use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead, push_line, split_lines};
 use crate::serve::finish::finish;
-use crate::serve::handler::{context, write_cause};
+use crate::serve::handler::{context, ends_connection, write_cause};
 use crate::serve::live::{Live, LiveRoute};
 use crate::serve::refusal::Refusal;
 use crate::serve::worker::Worker;
@@ -55,6 +55,8 @@ pub(super) async fn answer<B: RequestBody, R: Responder>(
         _ => refused(StatusCode::BAD_GATEWAY, format!("the file that the upstream names cannot be sent: {error}")),
     })?;
     let (mut head, body) = dressed(&named, &file, exchange);
+    // The answer came before a long upload had ended: the client is told not to go on behind it.
+    head.close = ends_connection(exchange.body.length()) && !exchange.body.is_done();
     finish(&mut head, &route.policy, &context(live, exchange, worker));
     exchange.responder.reply(&head, body).await.map_err(|error| Failed::ClientGone(write_cause(&error)))
 }

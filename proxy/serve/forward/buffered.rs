@@ -84,6 +84,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         self.is_past
     }
 
+    fn is_done(&self) -> bool {
+        if self.kept.is_whole { self.at == self.kept.spooled.len() } else { self.inner.is_done() }
+    }
+
     fn has_buffered(&self) -> bool {
         true
     }
@@ -96,6 +100,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
 
     async fn client_gone(&mut self) {
         self.inner.client_gone().await;
+    }
+
+    async fn client_left(&mut self) {
+        self.inner.client_left().await;
     }
 
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {

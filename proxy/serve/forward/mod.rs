@@ -36,7 +36,7 @@ pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
-use self::retry::{Tries, pass_by};
+use self::retry::{Follow, Tries, pass_by};
 use self::way_back::WayBack;
 use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
@@ -143,12 +143,20 @@ async fn attempt<B: RequestBody, R: Responder>(
     let key = choice::key(group.wants(), exchange.head, exchange.client);
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
-    let mut tries = Tries::new(group.retry(), exchange.head.method());
+    let mut tries = Tries::new(group, exchange.head.method());
+    // What a server did that there is no further try for, unless it is gone.
+    let mut doubted: Option<(Failure, &Server)> = None;
     let result = loop {
         let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
+        let was_gone = tried.take_had_none();
+        if let Some((failure, server)) = doubted.take().filter(|_| !was_gone) {
+            // The new connection was for finding that out.
+            drop(connection);
+            break Err(refuse_failure(failure, server, live));
+        }
         *last = Some(picked.index());
         tried.note(picked.index());
         if target.forwarding.differs_by_server() && context.server != picked.index() {
@@ -184,8 +192,11 @@ async fn attempt<B: RequestBody, R: Responder>(
             }
             Err(failure) => {
                 retry::note(group, picked.index(), &failure, was_reused);
-                if exchange.body.is_started() || exchange.responder.has_begun() || !tries.follow(&failure) {
-                    break Err(refuse_failure(failure, picked.server(), live));
+                let is_spent = exchange.body.is_started() || exchange.responder.has_begun();
+                match tries.follow(&failure) {
+                    Follow::Again if !is_spent => {}
+                    Follow::IfGone if !is_spent => doubted = Some((failure, picked.server())),
+                    Follow::No | Follow::Again | Follow::IfGone => break Err(refuse_failure(failure, picked.server(), live)),
                 }
                 reuse = Reuse::Forbidden;
                 pass_by(tried, picked.index(), group);
@@ -261,14 +272,10 @@ async fn connect_for<'g, B: RequestBody, R: Responder>(
 ) -> Result<(Picked<'g>, Connection), Failed> {
     let Exchange { body, responder, .. } = exchange;
     let connecting = async {
-        let mut connecting = pin!(connect(group, key, tried, worker, reuse));
-        if body.length() != BodyLength::Empty {
-            return connecting.await.map_err(|error| Failed::Refused(refuse_connect(error)));
-        }
         tokio::select! {
             biased;
-            result = connecting.as_mut() => result.map_err(|error| Failed::Refused(refuse_connect(error))),
-            () = body.client_gone() => Err(Failed::ClientGone("the client left while it waited".to_owned())),
+            result = connect(group, key, tried, worker, reuse) => result.map_err(|error| Failed::Refused(refuse_connect(error))),
+            () = body.client_left() => Err(Failed::ClientGone("the client left while it waited".to_owned())),
         }
     };
     let gone = || Failed::ClientGone("the client left while it waited".to_owned());
@@ -311,7 +318,9 @@ async fn connect<'g>(
 
 fn refuse_connect(error: ConnectError) -> Refusal {
     match error {
-        ConnectError::Unreachable(cause) | ConnectError::Untrusted(cause) => Refusal::new(StatusCode::BAD_GATEWAY, cause),
+        ConnectError::Unreachable(cause) | ConnectError::Denied(cause) | ConnectError::Untrusted(cause) => {
+            Refusal::new(StatusCode::BAD_GATEWAY, cause)
+        }
         ConnectError::NotReady(cause) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, cause),
         ConnectError::TimedOut(cause) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, cause),
     }

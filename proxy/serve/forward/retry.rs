@@ -9,9 +9,14 @@ use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
 use crate::upstream::{Group, ServerIndex, Tried};
 
+/// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
+const TRIES_MAX: u32 = 10;
+
 /// The tries of one request.
 pub(super) struct Tries<'a> {
     retry: &'a Retry,
+    /// How long requests are held while there is no server.
+    wait: Duration,
     made: u32,
     max: u32,
     /// When the first began.
@@ -19,8 +24,13 @@ pub(super) struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn new(retry: &'a Retry, method: Method) -> Self {
-        Self { retry, made: 0, max: tries_max(retry, method), began: None }
+    /// Those of a request with this method to a group.
+    pub(super) fn new(group: &'a Group, method: Method) -> Self {
+        Self::by(group.retry(), group.wait(), method)
+    }
+
+    fn by(retry: &'a Retry, wait: Duration, method: Method) -> Self {
+        Self { retry, wait, made: 0, max: tries_max(retry, method), began: None }
     }
 
     /// One more begins; gives the time that its response head may take.
@@ -35,7 +45,21 @@ impl<'a> Tries<'a> {
 
     /// `true` when there may be one more.
     fn has_next(&self) -> bool {
-        self.made < self.max && self.retry.within.is_none_or(|within| self.began.is_none_or(|began| began.elapsed() < within))
+        self.made < self.max && self.is_within()
+    }
+
+    fn is_within(&self) -> bool {
+        self.retry.within.is_none_or(|within| self.elapsed() < within)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+
+    /// `true` when the request may be sent once more to a server that went down: for as long as requests are held while there is none. Who wrote `tries`
+    /// down gets no more than that.
+    fn outlasts(&self) -> bool {
+        self.max > 1 && self.retry.tries.is_none() && self.made < TRIES_MAX && self.elapsed() < self.wait && self.is_within()
     }
 
     /// The statuses whose responses are not to be passed on, because there may be one more try.
@@ -43,21 +67,39 @@ impl<'a> Tries<'a> {
         Some(&self.retry.on).filter(|on| !on.statuses.is_empty() && self.has_next())
     }
 
-    /// `true` when the request is to be sent again after this. That nothing of it is lost, the caller knows.
-    pub(super) fn follow(&self, failure: &Failure) -> bool {
-        match failure {
-            Failure::NoResponse(_) => self.retry.on.reset && self.has_next(),
-            Failure::TimedOut(_) => self.retry.on.timeout && self.has_next(),
+    /// Whether the request is to be sent again after this. That nothing of it is lost, the caller knows.
+    pub(super) fn follow(&self, failure: &Failure) -> Follow {
+        let is_covered = match failure {
+            Failure::NoResponse(_) => self.retry.on.reset,
+            Failure::TimedOut(_) => self.retry.on.timeout,
             // The response is gone: that there is one more try was known before.
-            Failure::Unwanted(_) => true,
+            Failure::Unwanted(_) => return Follow::Again,
             Failure::BadResponse(_) | Failure::RequestBody(_) | Failure::Client(_) => false,
+        };
+        match failure {
+            _ if is_covered && self.has_next() => Follow::Again,
+            Failure::NoResponse(_) if is_covered && self.outlasts() => Follow::IfGone,
+            _ => Follow::No,
         }
     }
 }
 
+/// Whether there is one more try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// There is none.
+    No,
+    /// There is.
+    Again,
+    /// There is when the server turns out to be gone: it was killed, and did not choose to close without an answer. So whoever meets one crash after
+    /// the other is held each time, and an application that closes on purpose is not asked again and again.
+    IfGone,
+}
+
 /// How often a request may be sent while no response is passed on. A kept connection that was closed as we took it and a
 /// server that went down with the request in its queue can meet one request in this order, so one that only asks is sent three times at most
-/// (held while the server comes back), one that may be repeated but changes something (PUT, DELETE) twice, and any other once.
+/// (held while the server comes back), one that may be repeated but changes something (PUT, DELETE) twice, and any other once. Where servers are waited
+/// for, [`Follow::IfGone`] adds to that.
 fn tries_max(retry: &Retry, method: Method) -> u32 {
     let is_safe = matches!(method, Method::Get | Method::Head);
     let may = match retry.methods {
@@ -96,7 +138,7 @@ mod tests {
     use super::*;
 
     fn tries(retry: &Retry, method: Method) -> usize {
-        let mut tries = Tries::new(retry, method);
+        let mut tries = Tries::by(retry, Duration::ZERO, method);
         let mut count = 0;
         while tries.has_next() && count < 20 {
             tries.begin(Duration::ZERO);
@@ -116,9 +158,37 @@ mod tests {
     }
 
     #[test]
+    fn beyond_its_tries_a_request_follows_a_server_that_is_gone_while_there_is_time() {
+        let gone = Failure::NoResponse("closed".to_owned());
+        let after = |tries: &mut Tries<'_>, count: u32| {
+            for _ in 0..count {
+                tries.begin(Duration::ZERO);
+            }
+            tries.follow(&gone)
+        };
+        let hour = Duration::from_secs(3600);
+        let usual = Retry::default();
+        for (method, count, follow) in [
+            (Method::Get, 2, Follow::Again),
+            (Method::Get, 3, Follow::IfGone),
+            (Method::Put, 2, Follow::IfGone),
+            (Method::Put, TRIES_MAX, Follow::No),
+            (Method::Post, 1, Follow::No),
+        ] {
+            assert_eq!(after(&mut Tries::by(&usual, hour, method), count), follow, "{method:?} {count}");
+        }
+        assert_eq!(after(&mut Tries::by(&usual, Duration::ZERO, Method::Get), 3), Follow::No, "nothing is held");
+        let written = Retry { tries: Some(2), ..Retry::default() };
+        assert_eq!(after(&mut Tries::by(&written, hour, Method::Get), 2), Follow::No, "two are two");
+        let mut tries = Tries::by(&usual, hour, Method::Get);
+        after(&mut tries, 3);
+        assert_eq!(tries.follow(&Failure::TimedOut("slow")), Follow::No);
+    }
+
+    #[test]
     fn all_tries_share_the_time_that_is_given() {
         let retry = Retry { tries: Some(9), within: Some(Duration::from_millis(20)), ..Retry::default() };
-        let mut tries = Tries::new(&retry, Method::Get);
+        let mut tries = Tries::by(&retry, Duration::ZERO, Method::Get);
         assert!(tries.begin(Duration::from_secs(60)) <= Duration::from_millis(20));
         while tries.has_next() {
             std::thread::yield_now();

@@ -1,7 +1,7 @@
 //! Reading a message body from an HTTP/1 connection: the same code for what clients send and for what upstreams answer.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::time::Duration;
 
@@ -153,6 +153,17 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// The same inside a body that nobody reads for now: as much of it as there may be is taken in, and what is behind that is not known.
+    pub(crate) async fn sender_left(&mut self) {
+        while self.inbound.len() < AHEAD_BYTES_MAX {
+            match poll_fn(|cx| self.inbound.poll_fill(cx, self.stream, Room::Head)).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        pending().await
     }
 
     /// `true` when a next piece needs nothing to come in.

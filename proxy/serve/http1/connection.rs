@@ -21,7 +21,7 @@ use super::request_body::Http1Body;
 use super::respond::{Expectation, Http1Responder, KeepAlive, Outgoing};
 use crate::serve::client::Client;
 use crate::serve::deadline::Deadline;
-use crate::serve::exchange::{Exchange, Responder};
+use crate::serve::exchange::{Exchange, RequestBody, Responder};
 use crate::serve::forward::Tunnel;
 use crate::serve::handler::{DISCARD_BYTES_MAX, Handled, handle, refuse};
 use crate::serve::origin;

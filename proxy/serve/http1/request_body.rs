@@ -38,11 +38,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
         Self { reader, stream, expectation, idle, length, started: false }
     }
 
-    /// `true` when all of it was read.
-    pub(super) fn is_done(&self) -> bool {
-        self.reader.is_done()
-    }
-
     /// Bytes of content that have come in.
     pub(super) fn received_bytes(&self) -> u64 {
         self.reader.received_bytes()
@@ -84,6 +79,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
         self.started
     }
 
+    fn is_done(&self) -> bool {
+        self.reader.is_done()
+    }
+
     fn has_buffered(&self) -> bool {
         self.reader.has_buffered()
     }
@@ -94,6 +93,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
 
     async fn client_gone(&mut self) {
         self.reader.sender_gone().await;
+    }
+
+    async fn client_left(&mut self) {
+        if self.is_done() {
+            return self.client_gone().await;
+        }
+        self.reader.sender_left().await;
     }
 
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {

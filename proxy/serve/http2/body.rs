@@ -113,12 +113,21 @@ impl RequestBody for Http2Body {
         self.started
     }
 
+    fn is_done(&self) -> bool {
+        self.length == BodyLength::Empty || (self.started && self.has_ended())
+    }
+
     fn has_buffered(&self) -> bool {
         false
     }
 
     /// A stream whose client has ended its side says nothing more here: a reset shows when the response is written.
     async fn client_gone(&mut self) {
+        std::future::pending().await
+    }
+
+    /// It resets the stream, which the responder sees.
+    async fn client_left(&mut self) {
         std::future::pending().await
     }
 

@@ -14,6 +14,7 @@ use super::closing::{Closing, Stage};
 use super::dispatch::{Dispatch, greet};
 use super::fault::Fault;
 use super::intake::{Intake, Next};
+use super::partial::Partial;
 use super::session::Session;
 use crate::config::Timeouts;
 use crate::http::frame::{HEAD_BYTES, PREFACE};
@@ -49,6 +50,7 @@ pub(crate) async fn serve<S: Transport>(stream: TlsStream<S>, client: &Client, w
         untaken: 0,
         block: Deadline::default(),
         block_stream: None,
+        partial: Partial::default(),
     };
     driver.idle.set(timeouts.header);
     let mut draining = pin!(worker.draining.cancelled());
@@ -100,6 +102,8 @@ struct Driver<'a, S> {
     /// Limits a head that comes in parts, and the stream of that head.
     block: Deadline,
     block_stream: Option<u32>,
+    /// Limits a frame that comes in parts.
+    partial: Partial,
 }
 
 /// How a turn of reading ended.
@@ -144,6 +148,11 @@ impl<S: Transport> Driver<'_, S> {
                 return self.poll_linger(cx);
             }
         };
+        let in_part = self.intake.as_ref().filter(|_| turn == Turn::Waits).map(Intake::filled);
+        if self.partial.is_late(cx, in_part, &self.timeouts) {
+            self.fail(Fault::protocol("a frame that did not end in time"));
+            return self.poll_linger(cx);
+        }
         let sent = self.poll_send(cx);
         if turn == Turn::Yields || (turn == Turn::Clogged && !self.dispatch.session.borrow().outbox.is_clogged()) {
             cx.waker().wake_by_ref();
@@ -222,6 +231,7 @@ impl<S: Transport> Driver<'_, S> {
                 }
                 let result = self.dispatch.frame(cx, head, intake.payload(head));
                 intake.consume(HEAD_BYTES + head.length);
+                self.partial.clear();
                 result.map(|()| Step::Taken)
             }
         }

@@ -15,6 +15,7 @@ mod handle;
 mod head;
 pub(crate) mod intake;
 mod outbox;
+mod partial;
 mod patience;
 mod respond;
 mod sending;
