@@ -15,7 +15,7 @@ const TIMED_OUT_MAX: usize = 2;
 
 impl ConnectError {
     /// The words for the log.
-    pub(super) fn cause(&self) -> &str {
+    pub fn cause(&self) -> &str {
         match self {
             Self::Unreachable(cause) | Self::NotReady(cause) | Self::Untrusted(cause) | Self::TimedOut(cause) => cause,
         }

@@ -9,6 +9,9 @@ use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
 use crate::upstream::{Group, ServerIndex, Tried};
 
+/// How often a request is sent at least while no server begins with it.
+const TRIES_NOT_TAKEN_MAX: u32 = 3;
+
 /// The tries of one request.
 pub(super) struct Tries<'a> {
     retry: &'a Retry,
@@ -35,7 +38,11 @@ impl<'a> Tries<'a> {
 
     /// `true` when there may be one more.
     fn has_next(&self) -> bool {
-        self.made < self.max && self.retry.within.is_none_or(|within| self.began.is_none_or(|began| began.elapsed() < within))
+        self.made < self.max && self.has_time()
+    }
+
+    fn has_time(&self) -> bool {
+        self.retry.within.is_none_or(|within| self.began.is_none_or(|began| began.elapsed() < within))
     }
 
     /// The statuses whose responses are not to be passed on, because there may be one more try.
@@ -46,11 +53,13 @@ impl<'a> Tries<'a> {
     /// `true` when the request is to be sent again after this. That nothing of it is lost, the caller knows.
     pub(super) fn follow(&self, failure: &Failure) -> bool {
         match failure {
+            // Whatever it asks for: nobody has begun with it (RFC 9113 §8.7).
+            Failure::NotTaken(_) => self.made < self.max.max(TRIES_NOT_TAKEN_MAX) && self.has_time(),
             Failure::NoResponse(_) => self.retry.on.reset && self.has_next(),
             Failure::TimedOut(_) => self.retry.on.timeout && self.has_next(),
             // The response is gone: that there is one more try was known before.
             Failure::Unwanted(_) => true,
-            Failure::BadResponse(_) | Failure::RequestBody(_) | Failure::Client(_) => false,
+            Failure::Unsayable(_) | Failure::BadResponse(_) | Failure::RequestBody(_) | Failure::Client(_) => false,
         }
     }
 }
@@ -87,7 +96,8 @@ pub(super) fn note(group: &Group, server: ServerIndex, failure: &Failure, was_re
         Failure::NoResponse(cause) | Failure::BadResponse(cause) => group.note_failure(server, cause),
         Failure::TimedOut(cause) => group.note_failure(server, cause),
         Failure::Unwanted(status) => group.note_failure(server, &format!("the response was {status}")),
-        Failure::RequestBody(_) | Failure::Client(_) => {}
+        // It may be about to stop, which it is to do in peace.
+        Failure::NotTaken(_) | Failure::Unsayable(_) | Failure::RequestBody(_) | Failure::Client(_) => {}
     }
 }
 
