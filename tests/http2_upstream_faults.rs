@@ -322,6 +322,28 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
 }
 
 #[test]
+fn a_goodbye_lets_finish_what_it_takes_and_what_it_leaves_out_goes_elsewhere() {
+    let site = with_tls("bye");
+    let count = AtomicUsize::new(0);
+    let say: Arc<Say> = Arc::new(move |stream, id| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(()),
+        // The last stream that it has begun with is the first.
+        1 => stream.write_all(&[frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]), ok(1)].concat()),
+        _ => stream.write_all(&ok(id)),
+    });
+    let server = FrameServer::start(&site.join("bye.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let mut ready = client.send.clone().ready().await.expect("a connection");
+        let first = ready.send_request(posted("/bye"), true).expect("a stream").0;
+        let second = status(&mut client, "/bye").await;
+        assert_eq!((first.await.expect("an answer").status().as_u16(), second), (200, 200));
+    });
+    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 3));
+}
+
+#[test]
 fn a_client_that_takes_nothing_stops_its_own_response_and_no_other() {
     let site = with_tls("large");
     let (sent, seen) = std::sync::mpsc::channel();

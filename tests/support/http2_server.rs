@@ -128,6 +128,7 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         "sized" if request.method() == "HEAD" => respond.send_response(sized(200, "7"), true).map(drop),
         "sized" => respond.send_response(sized(200, "7"), false)?.send_data("seven b".into(), true),
         "empty" => respond.send_response(head(200), true).map(drop),
+        "503" => respond.send_response(head(503), true).map(drop),
         "204" => respond.send_response(head(204), true).map(drop),
         "304" => respond.send_response(sized(304, "7"), true).map(drop),
         "refused-once" if times == 1 => {
