@@ -35,13 +35,14 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Foreign crates that one module, or few, may name. A crate that is not here may be used everywhere.
-const OWNERS: [(&str, &[&str]); 31] = [
+const OWNERS: [(&str, &[&str]); 32] = [
     ("annotate_snippets", &["config"]),
     ("arc_swap", &["tls", "serve", "upstream"]),
     ("aws_lc_rs", &["tls", "upstream"]),
     ("brotli", &["assets", "serve"]),
     ("clap", &["cli"]),
     ("flate2", &["assets", "serve"]),
+    ("h2", &["serve", "upstream"]),
     ("hickory_resolver", &["upstream"]),
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),

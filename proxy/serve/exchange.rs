@@ -4,6 +4,7 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -59,6 +60,9 @@ pub(crate) trait RequestBody {
     fn is_withheld(&self) -> bool {
         false
     }
+
+    /// Lets the client take this long between two pieces: one that talks with its server may have nothing to say for a while.
+    fn set_idle(&mut self, _idle: Duration) {}
 
     /// Begins anew, where [`is_started`](Self::is_started) says that it can.
     fn rewind(&mut self) {}

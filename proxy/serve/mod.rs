@@ -19,6 +19,7 @@ mod explain;
 mod file;
 mod finish;
 mod forward;
+mod grpc;
 mod handler;
 mod http1;
 mod http2;

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::error_page::ErrorPage;
 use super::exchange::{ContentLength, ResponseHead};
+use super::grpc;
 use super::request_id;
 use crate::assets::Body;
 use crate::http::accept;
@@ -55,6 +56,7 @@ impl Refusal {
         (page, id): (Option<ErrorPage>, Option<&[u8]>),
     ) -> (ResponseHead<'a>, Body) {
         let (mut head, body) = match page {
+            _ if grpc::is_call(request) => (grpc::refusal(self.status, block), Body::Empty),
             Some(ErrorPage { fields, length, body, nonce, .. }) => {
                 let mut head = ResponseHead::new(self.status, Some(block), ContentLength::Known(length));
                 fields.iter().for_each(|(name, value)| head.push(name.as_str(), value.as_bytes()));

@@ -25,7 +25,7 @@ use super::request_id::Id;
 use super::siphon::Siphons;
 use crate::http::request::{Known, RequestHead, Version};
 use crate::telemetry::{Record, Recorder, UpstreamRecord};
-use crate::upstream::Connector;
+use crate::upstream::{Connector, Multiplexer};
 
 /// Bytes that are read at once where no buffer is kept: idle connections and tunnels.
 const SCRATCH_BYTES: usize = 32 * 1024;
@@ -34,6 +34,7 @@ const SCRATCH_BYTES: usize = 32 * 1024;
 pub(crate) struct Worker {
     view: View,
     pub(crate) connector: Connector,
+    pub(crate) multiplexer: Multiplexer,
     recorder: Option<Recorder>,
     pub(crate) clock: Clock,
     pub(crate) nonces: Nonces,
@@ -69,10 +70,17 @@ pub(crate) struct Tally {
 impl Worker {
     /// A worker without connections.
     pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: &CancellationToken) -> Rc<Self> {
-        let connector = Connector::new(current.load().plan().timeouts.connect);
+        let (connect_timeout, header_bytes_max) = {
+            let live = current.load();
+            (live.plan().timeouts.connect, live.plan().limits.upstream_header.0)
+        };
+        let connector = Connector::new(connect_timeout);
+        // Heads that are larger, but not by far, are refused by name.
+        let multiplexer = Multiplexer::new(connect_timeout, u32::try_from(header_bytes_max.saturating_mul(2)).unwrap_or(u32::MAX));
         Rc::new(Self {
             view: View::new(current),
             connector,
+            multiplexer,
             recorder,
             clock: Clock::new(),
             nonces: Nonces::default(),

@@ -18,6 +18,15 @@ pub enum Scheme {
     Https,
 }
 
+/// Which HTTP is spoken to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1, one request after the other on a connection.
+    Http1,
+    /// HTTP/2, known beforehand or agreed on in TLS; many requests at once on a connection.
+    Http2,
+}
+
 /// One entry of `listen`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Listen {
@@ -72,18 +81,34 @@ pub enum ServerAddress {
 pub struct ServerUrl {
     /// Whether it is spoken to in TLS. (A Unix socket is not.)
     pub scheme: Scheme,
+    /// What it is spoken to in.
+    pub protocol: Protocol,
     /// The address of the server.
     pub address: ServerAddress,
 }
 
 impl ServerUrl {
-    /// Reads `"unix:/path"`, `"http://host:port"`, `"https://host:port"`. Says of `h2c://` that it is not built yet,
-    /// of a URL with a path that the path is forwarded as it comes, of a bare `host:port` that `http://` is missing.
+    /// Reads `"unix:/path"`, `"http://host:port"`, `"https://host:port"`, and for HTTP/2 `"h2c://host:port"`, `"h2c://unix:/path"` and, in TLS,
+    /// `"h2://host:port"`. Says of a URL with a path that the path is forwarded as it comes, of a bare `host:port` that `http://` is missing.
     ///
     /// # Errors
     /// Anything else, with what to write in its place.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         server::parse(text)
+    }
+
+    /// What stands before `://`: `http`, `https`, `h2c`, `h2`. (A Unix socket has nothing there for `http`.)
+    pub fn scheme_name(&self) -> &'static str {
+        scheme_name(self.scheme, self.protocol)
+    }
+}
+
+fn scheme_name(scheme: Scheme, protocol: Protocol) -> &'static str {
+    match (protocol, scheme) {
+        (Protocol::Http1, Scheme::Http) => "http",
+        (Protocol::Http1, Scheme::Https) => "https",
+        (Protocol::Http2, Scheme::Http) => "h2c",
+        (Protocol::Http2, Scheme::Https) => "h2",
     }
 }
 
@@ -121,10 +146,12 @@ impl fmt::Display for ListenAddress {
 impl fmt::Display for ServerUrl {
     /// As it would be written in a config.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.scheme_name();
         match &self.address {
-            ServerAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "{}://[{host}]:{port}", self.scheme),
-            ServerAddress::Tcp { host, port } => write!(f, "{}://{host}:{port}", self.scheme),
+            ServerAddress::Unix(path) if self.protocol == Protocol::Http1 => write!(f, "unix:{}", path.display()),
+            ServerAddress::Unix(path) => write!(f, "{scheme}://unix:{}", path.display()),
+            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
+            ServerAddress::Tcp { host, port } => write!(f, "{scheme}://{host}:{port}"),
         }
     }
 }

@@ -7,7 +7,7 @@ mod duration;
 mod network;
 mod size;
 
-pub use address::{Listen, ListenAddress, Scheme, ServerAddress, ServerUrl};
+pub use address::{Listen, ListenAddress, Protocol, Scheme, ServerAddress, ServerUrl};
 pub use duration::parse_duration;
 pub use network::Network;
 pub use size::ByteSize;

@@ -14,12 +14,13 @@ use tokio::task::JoinSet;
 
 use super::connector::{Connection, Connector};
 use super::group::{Group, ServerIndex};
+use super::http2::look;
 use super::server::Server;
 use super::state::Readiness;
 use crate::config::{CheckRequest, HealthCheck};
 use crate::http::proxy_protocol::{self, Version};
 use crate::plan;
-use crate::units::{Scheme, ServerAddress, ServerUrl};
+use crate::units::{Protocol, Scheme, ServerAddress, ServerUrl};
 
 /// What is read of a response until its status is known, interim ones counted.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -31,35 +32,52 @@ const JITTER_PERCENT: u64 = 10;
 /// How the servers of a group are looked at.
 pub(super) struct Check {
     settings: HealthCheck,
-    /// For each server what is sent to it; empty: to connect is enough.
-    requests: Box<[Vec<u8>]>,
+    /// For each server what it is asked.
+    questions: Box<[Question]>,
+}
+
+/// What a server is asked.
+enum Question {
+    /// Nothing: to connect is enough.
+    None,
+    /// A request of HTTP/1, as it is sent.
+    Http1(Vec<u8>),
+    /// The same in HTTP/2.
+    Http2(look::Question),
 }
 
 impl Check {
     /// For these servers.
     pub(super) fn new(settings: &HealthCheck, upstream: &plan::Upstream) -> Self {
-        let request = |server: &plan::UpstreamServer| {
-            let Some(request) = &settings.request else { return Vec::new() };
+        let question = |server: &plan::UpstreamServer| {
+            let Some(request) = &settings.request else { return Question::None };
+            let host = request.host.clone().unwrap_or_else(|| authority(&server.url));
+            let path = &request.path;
+            if server.url.protocol == Protocol::Http2 {
+                return Question::Http2(look::Question { scheme: server.url.scheme, host, path: path.clone() });
+            }
             let mut bytes = Vec::new();
             if let Some(version) = upstream.proxy_protocol {
                 announce_ourselves(&mut bytes, version);
             }
-            let host = request.host.clone().unwrap_or_else(|| authority(&server.url));
-            let path = &request.path;
             let head =
                 format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: transom-health\r\nAccept: */*\r\nConnection: close\r\n\r\n");
             bytes.extend_from_slice(head.as_bytes());
-            bytes
+            Question::Http1(bytes)
         };
-        Self { settings: settings.clone(), requests: upstream.servers.iter().map(request).collect() }
+        Self { settings: settings.clone(), questions: upstream.servers.iter().map(question).collect() }
     }
 
     /// Looks once.
-    async fn look(&self, connector: &Connector, server: &Server, request: &[u8]) -> Result<(), String> {
+    async fn look(&self, connector: &Connector, server: &Server, question: &Question) -> Result<(), String> {
         let looking = async {
-            let mut connection = connector.attempt(server).await.map_err(|error| error.cause().to_owned())?;
+            let mut connection = connector.connect_to(server).await.map_err(|error| error.cause().to_owned())?;
             let Some(expected) = &self.settings.request else { return Ok(()) };
-            let status = ask(&mut connection, request).await.map_err(|error| error.to_string())?;
+            let status = match question {
+                Question::None => return Ok(()),
+                Question::Http1(request) => ask(&mut connection, request).await.map_err(|error| error.to_string())?,
+                Question::Http2(question) => Box::pin(look::ask(connection, question)).await?,
+            };
             judge(status, expected)
         };
         let timed_out = |_| Err(format!("no answer within {:?}", self.settings.timeout));
@@ -191,12 +209,12 @@ impl Checks {
 async fn watch(groups: Arc<[Group]>, group: usize, index: ServerIndex, connector: Rc<Connector>) {
     let Some(group) = groups.get(group) else { return };
     let (Some(check), Some(server)) = (&group.check, group.servers().get(index.get())) else { return };
-    let request = check.requests.get(index.get()).map(Vec::as_slice).unwrap_or_default();
+    let question = check.questions.get(index.get()).unwrap_or(&Question::None);
     let chance = RandomState::new();
     let mut standing = Standing::new();
     let mut had_failed = false;
     for look in 0_u64.. {
-        let found = check.look(&connector, server, request).await;
+        let found = check.look(&connector, server, question).await;
         if found.is_ok() && (had_failed || server.state().is_unreachable()) {
             group.note_return(index);
         }

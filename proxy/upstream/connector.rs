@@ -9,7 +9,7 @@ use std::time::Duration;
 use pingora_core::ErrorType;
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
-use pingora_core::upstreams::peer::Peer;
+use pingora_core::upstreams::peer::{ALPN, Peer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::denied;
@@ -90,7 +90,7 @@ impl Connector {
     }
 
     /// A new connection to this server.
-    pub(super) async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
+    pub(super) async fn connect_to(&self, server: &Server) -> Result<Connection, ConnectError> {
         let name = match server.target() {
             Target::Fixed(peer) => return self.connect(server, peer, self.connect_timeout).await,
             Target::Named(name) => name,
@@ -137,7 +137,12 @@ impl Connector {
     async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
         match self.within(limit, server, Box::pin(self.transport(peer.needs_roots()).new_stream(peer))).await? {
             Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
-            Err(error) if is_tls(&error) => Err(ConnectError::Untrusted(format!("{}: {}", server.name(), describe(&error)))),
+            Err(error) if is_tls(&error) => {
+                let cause = describe(&error);
+                // RFC 7301 §3.2: the alert of who has none of the protocols that were offered, which was one.
+                let told = if cause.contains("NoApplicationProtocol") { "the server does not speak HTTP/2 in TLS: " } else { "" };
+                Err(ConnectError::Untrusted(format!("{}: {told}{cause}", server.name())))
+            }
             Err(error) => Err(match peer.socket_path().filter(|_| is_denied(&error)) {
                 Some(path) => ConnectError::Denied(format!("{}: {}", server.name(), denied::cause(path))),
                 None => ConnectError::Unreachable(format!("{}: {}", server.name(), describe(&error))),
@@ -215,6 +220,16 @@ fn is_denied(error: &pingora_core::Error) -> bool {
 }
 
 impl Connection {
+    /// What connections to this address are kept under.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// `true` unless another protocol than HTTP/2 was agreed on in TLS, or none.
+    pub(super) fn allows_http2(&self) -> bool {
+        self.stream.get_ssl_digest().is_none() || self.stream.selected_alpn_proto() == Some(ALPN::H2)
+    }
+
     /// `true` when it has carried a request before: the server may have closed it without our knowing yet.
     pub fn is_reused(&self) -> bool {
         self.reused

@@ -21,7 +21,7 @@ use super::sticky::Tokens;
 use super::warmth::Warmth;
 use crate::config::{Balance, Breaker, Diagnostic, Retry};
 use crate::plan;
-use crate::units::Scheme;
+use crate::units::{Protocol, Scheme};
 
 /// The servers of one upstream.
 pub struct Group {
@@ -145,6 +145,11 @@ impl Group {
     /// The name of one of its servers, for logs; its own where that server is not known.
     pub fn name_of(&self, server: Option<ServerIndex>) -> &str {
         server.and_then(|index| self.servers.get(index.get())).map_or(&self.name, Server::name)
+    }
+
+    /// What its servers are spoken to in.
+    pub fn protocol(&self) -> Protocol {
+        self.servers.first().map_or(Protocol::Http1, Server::protocol)
     }
 
     /// How long requests are held while none can be had.

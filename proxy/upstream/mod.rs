@@ -1,8 +1,8 @@
 //! Connections to upstream servers: the one place that names Pingora.
 //!
 //! A [`Group`] is where requests go; it is part of `Live` and shared by all workers. It picks one of its [`Server`]s for a request, by what each one's
-//! [`ServerState`] says. A [`Connector`] belongs to one worker: it connects, keeps idle connections, and takes them back. What is spoken on a connection
-//! is `serve::forward`'s matter.
+//! [`ServerState`] says. A [`Connector`] belongs to one worker: it connects, keeps idle connections, and takes them back; a
+//! [`Multiplexer`] keeps those of HTTP/2, each of which many requests share. What is spoken on a connection is `serve::forward`'s matter.
 
 mod acquire;
 mod balancer;
@@ -14,6 +14,7 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 mod hold;
+mod http2;
 mod idle;
 mod name;
 mod peer;
@@ -31,6 +32,7 @@ mod warmth;
 pub use check::Checks;
 pub use connector::{ConnectError, Connection, Connector};
 pub use group::{AddressKey, Group, Key, Picked, ServerIndex, Wants};
+pub use http2::{Multiplexer, Slot};
 pub use resolver::Resolver;
 pub use server::{Server, Settings};
 pub use state::{Before, Lasting, Readiness, ServerState};

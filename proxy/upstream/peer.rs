@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use pingora_core::protocols::TcpKeepalive;
 use pingora_core::protocols::l4::socket::SocketAddr as Address;
-use pingora_core::upstreams::peer::{BasicPeer, Peer, PeerOptions};
+use pingora_core::upstreams::peer::{ALPN, BasicPeer, Peer, PeerOptions};
 use pingora_core::utils::tls::CertKey;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::secure::Secure;
+use crate::units::Protocol;
 
 /// Probes without an answer after which a host counts as dead.
 const KEEPALIVE_PROBES: usize = 4;
 
-/// An HTTP/1 server.
+/// A server.
 #[derive(Clone)]
 pub(super) struct ServerPeer {
     basic: BasicPeer,
@@ -35,6 +36,8 @@ pub(super) struct PeerMaker {
     pub(super) keepalive: Duration,
     /// Where TLS is spoken, and the name that is asked for.
     pub(super) secure: Option<(Secure, String)>,
+    /// What is agreed on there.
+    pub(super) protocol: Protocol,
 }
 
 impl PeerMaker {
@@ -49,6 +52,10 @@ impl PeerMaker {
         let Some((secure, name)) = &self.secure else { return ServerPeer::new(basic) };
         basic.sni = secure.sni.clone().unwrap_or_else(|| name.clone());
         basic.options.ca = secure.ca.clone();
+        basic.options.alpn = match self.protocol {
+            Protocol::Http1 => ALPN::H1,
+            Protocol::Http2 => ALPN::H2,
+        };
         basic.options.verify_cert = !secure.unverified;
         basic.options.verify_hostname = !secure.unverified;
         let key = xxh3_64(format!("{address} {} {}", basic.sni, secure.id).as_bytes());

@@ -13,7 +13,7 @@ use super::secure::Secure;
 use super::state::ServerState;
 use crate::config::Diagnostic;
 use crate::plan;
-use crate::units::{Scheme, ServerAddress, ServerUrl};
+use crate::units::{Protocol, Scheme, ServerAddress, ServerUrl};
 
 /// An upstream server.
 pub struct Server {
@@ -21,6 +21,8 @@ pub struct Server {
     name: String,
     /// As it is written in a config; what hashes go by.
     url: String,
+    scheme: Scheme,
+    protocol: Protocol,
     target: Target,
     weight: u16,
     is_backup: bool,
@@ -60,6 +62,8 @@ impl Server {
             target: Target::new(planned, settings, secure)?,
             weight: planned.weight,
             is_backup: planned.backup,
+            scheme: planned.url.scheme,
+            protocol: planned.url.protocol,
             state: Arc::new(ServerState::new(planned.max_conns, freed, slow_start)),
             url,
         })
@@ -73,6 +77,16 @@ impl Server {
     /// Where it is, as it is written in a config.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether it is spoken to in TLS.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// What it is spoken to in.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Its share.
@@ -106,12 +120,12 @@ impl Server {
 impl Target {
     fn new(planned: &plan::UpstreamServer, settings: &Settings, secure: Option<&Secure>) -> Result<Self, Diagnostic> {
         let secure = match &planned.url {
-            ServerUrl { scheme: Scheme::Https, address: ServerAddress::Tcp { host, .. } } => {
+            ServerUrl { scheme: Scheme::Https, address: ServerAddress::Tcp { host, .. }, .. } => {
                 secure.map(|secure| (secure.clone(), host.clone()))
             }
             ServerUrl { .. } => None,
         };
-        let maker = PeerMaker { keepalive: settings.tcp_keepalive, secure };
+        let maker = PeerMaker { keepalive: settings.tcp_keepalive, secure, protocol: planned.url.protocol };
         Ok(match &planned.url.address {
             ServerAddress::Unix(path) => Self::Fixed(ServerPeer::unix(path).ok_or_else(|| {
                 let message = format!("the socket path {} is too long: the kernel allows 107 bytes", path.display());

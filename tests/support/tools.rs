@@ -16,7 +16,7 @@ fn find_python() -> Option<PathBuf> {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
     let mut probe = Command::new(&python);
     found(
-        probe.args(["-c", "import fastapi, uvicorn, websockets, requests, multipart, gunicorn, kosoku"]),
+        probe.args(["-c", "import fastapi, uvicorn, websockets, requests, multipart, gunicorn, kosoku, grpc"]),
         "the Python of the tests (make venv)",
     )
     .then_some(python)

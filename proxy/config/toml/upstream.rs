@@ -11,7 +11,7 @@ use super::retry;
 use super::upstream_tls;
 use crate::config::{Diagnostic, Span, Spanned, Upstream, UpstreamServer, defaults};
 use crate::http::proxy_protocol::Version;
-use crate::units::{Scheme, ServerUrl};
+use crate::units::{Protocol, Scheme, ServerUrl};
 
 const VERSIONS: &[(&str, Version)] = &[("v1", Version::V1), ("v2", Version::V2)];
 /// Servers of one upstream: beyond, a name with many addresses says the same.
@@ -71,14 +71,32 @@ fn read_one(name: Spanned<String>, mut table: Table<'_>) -> Option<Upstream> {
     table.finish();
     let (to, to_item) = (to?, to_item?);
     upstream_tls::check(tls_item.as_ref(), &to);
-    if let (Some(item), Some(server)) = (announced, to.iter().find(|server| server.url.value.scheme == Scheme::Https)) {
+    if let (Some(item), Some(server)) = (&announced, to.iter().find(|server| server.url.value.scheme == Scheme::Https)) {
         let mistake = item.mistake("this version does not send PROXY headers to servers with `https://` yet").label("not built yet");
         item.reader.report(mistake.related(server.url.span, "this one").help("take it out, or write `http://`"));
     }
+    if let (Some(item), Some(server)) =
+        (&announced, to.iter().find(|server| server.url.value.protocol == Protocol::Http2 && server.url.value.scheme == Scheme::Http))
+    {
+        let mistake = item.mistake("requests of many clients share a connection of HTTP/2, and a PROXY header names one client");
+        let help = "take it out: the client's address is in X-Forwarded-For and Forwarded; or write `http://`";
+        item.reader.report(mistake.label("not with HTTP/2").related(server.url.span, "this one").help(help));
+    }
+    check_protocols(to_item.reader, &to);
     let key_span = |item: Option<Item<'_>>| item.map(|item| item.key_span);
     check_group(to_item.reader, &to, key_span(balance_item), key_span(queue_item));
     let to_span = to_item.span;
     Some(Upstream { name, to, to_span, balance: balance?, wait, tls, queue, proxy_protocol, health, retry })
+}
+
+/// The servers of a group stand for each other, so what one of them takes (an upgrade, many requests at once) all must.
+fn check_protocols(reader: &Reader<'_>, to: &[UpstreamServer]) {
+    let Some(first) = to.first() else { return };
+    if let Some(other) = to.iter().find(|server| server.url.value.protocol != first.url.value.protocol) {
+        let mistake = Diagnostic::new(other.url.span, "some servers in `to` are spoken to in HTTP/2, others in HTTP/1.1");
+        let help = format!("write `{}://` before all of them, or make two upstreams", first.url.value.scheme_name());
+        reader.report(mistake.related(first.url.span, "not as this one").help(help));
+    }
 }
 
 fn read_to(item: &Item<'_>) -> Option<Vec<UpstreamServer>> {

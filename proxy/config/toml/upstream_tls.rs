@@ -37,7 +37,7 @@ pub(super) fn check(item: Option<&Item<'_>>, to: &[UpstreamServer]) {
     if let Some(item) = item
         && to.iter().all(|server| server.url.value.scheme == Scheme::Http)
     {
-        let mistake = Diagnostic::new(item.key_span, "`tls` is for servers with `https://`, and `to` has none");
+        let mistake = Diagnostic::new(item.key_span, "`tls` is for servers with `https://` or `h2://`, and `to` has none");
         item.reader.report(mistake.help("write to = \"https://api:443\", or take `tls` out"));
     }
 }

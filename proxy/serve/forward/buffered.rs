@@ -1,6 +1,7 @@
 //! Forwarding a request once its body is there: a slow client costs memory or disk here, and no worker of the application (`buffer_request`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::spool::Spooled;
 use super::waiting::Waiting;
@@ -90,6 +91,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
 
     fn has_buffered(&self) -> bool {
         true
+    }
+
+    fn set_idle(&mut self, idle: Duration) {
+        self.inner.set_idle(idle);
     }
 
     fn rewind(&mut self) {

@@ -5,16 +5,16 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use super::content::Content;
 use super::relay::{Failure, client_gone, content_failure};
 use super::unless_gone;
 use crate::serve::compress::{EncodeError, Flow};
 use crate::serve::exchange::{Responder, ResponseHead};
-use crate::serve::http1::body::{BodyReader, Piece};
-use crate::upstream::Connection;
+use crate::serve::http1::body::Piece;
 
 /// Sends the response, head and content.
-pub(super) async fn relay_compressed<R: Responder>(
-    reader: &mut BodyReader<'_, Connection>,
+pub(super) async fn relay_compressed<C: Content, R: Responder>(
+    reader: &mut C,
     responder: &mut R,
     response: &mut ResponseHead<'_>,
     mut flow: Flow<'_>,

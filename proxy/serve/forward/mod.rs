@@ -1,12 +1,15 @@
 //! Sending a request on to an upstream and its answer back: the way of one exchange. The bytes move in `relay`, up in `send` and down from `receive` on;
-//! what is written to the upstream is made in `request`, what it answers is read in `response` and compressed in `compressed`. Bodies that are waited for
-//! first are `buffered` in a `spool`; upgraded connections live on in `tunnel`. Which server it is goes by what `choice` finds in the request.
+//! what is written to the upstream is made in `request`, what it answers is read in `response` and compressed in `compressed`. What is other with upstreams
+//! of HTTP/2 is in `http2`. Bodies that are waited for first are `buffered` in a `spool`; upgraded connections live on in `tunnel`. Which server it is goes
+//! by what `choice` finds in the request.
 
 mod accel;
 mod buffered;
 mod choice;
 mod compressed;
+mod content;
 mod course;
+mod http2;
 mod receive;
 mod relay;
 pub(crate) mod request;
@@ -40,6 +43,7 @@ use self::retry::{Follow, Tries, pass_by};
 use self::way_back::WayBack;
 use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
+use super::grpc;
 use super::handler::{Handled, refuse, wants_upgrade, write_cause};
 use super::http1::body::BodyError;
 use super::live::{Live, LiveRoute};
@@ -49,7 +53,8 @@ use super::worker::Worker;
 use crate::assets::Vault;
 use crate::http::proxy_protocol::{self, Version};
 use crate::plan::Forwarding;
-use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex, Tried};
+use crate::units::Protocol;
+use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex, Slot, Tried};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +130,9 @@ async fn attempt<B: RequestBody, R: Responder>(
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
-    let upgrade = exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
+    let is_http1 = group.protocol() == Protocol::Http1;
+    let upgrade =
+        is_http1 && exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
     let mut head = worker.vectors.take();
     let mut context = request::Context {
         facts: Facts { request: exchange.head, client: exchange.client, id: exchange.id, nonces: &worker.nonces },
@@ -143,9 +150,13 @@ async fn attempt<B: RequestBody, R: Responder>(
     let key = choice::key(group.wants(), exchange.head, exchange.client);
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
+    // A call may be silent for as long as a stream may, in both directions: its server says nothing before it has something to say.
+    let is_call = group.protocol() == Protocol::Http2 && grpc::is_call(exchange.head);
+    let response_timeout = if is_call { route.timeouts.stream } else { route.timeouts.response };
     let mut tries = Tries::new(group, exchange.head.method());
     // What a server did that there is no further try for, unless it is gone.
     let mut doubted: Option<(Failure, &Server)> = None;
+    let mut told = http2::Told::default();
     let result = loop {
         let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
@@ -172,7 +183,7 @@ async fn attempt<B: RequestBody, R: Responder>(
             worker,
             request: &head,
             upgrade,
-            response_limit: tries.begin(route.timeouts.response),
+            response_limit: tries.begin(response_timeout),
             discards: tries.discards(),
             asks_first: context.asks_first,
             back: WayBack::new(target.strip, target.forwarding, (context.facts, picked.index())),
@@ -180,7 +191,11 @@ async fn attempt<B: RequestBody, R: Responder>(
             cookie: cookie.as_deref(),
         };
         let was_reused = connection.is_reused();
-        match relay.run(exchange, connection).await {
+        let relayed = match connection {
+            Link::Http1(connection) => relay.run(exchange, connection).await,
+            Link::Http2(mut slot) => Box::pin(relay.run_http2(exchange, (&mut slot, &mut told))).await,
+        };
+        match relayed {
             Ok(relayed) => {
                 let is_unwanted = exchange.responder.sent().status.is_some_and(|status| group.retry().on.has_status(status));
                 if is_unwanted {
@@ -192,7 +207,8 @@ async fn attempt<B: RequestBody, R: Responder>(
             }
             Err(failure) => {
                 retry::note(group, picked.index(), &failure, was_reused);
-                let is_spent = exchange.body.is_started() || exchange.responder.has_begun();
+                let is_spent = exchange.body.is_started() && !(group.protocol() == Protocol::Http2 && told.is_kept());
+                let is_spent = is_spent || exchange.responder.has_begun();
                 match tries.follow(&failure) {
                     Follow::Again if !is_spent => {}
                     Follow::IfGone if !is_spent => doubted = Some((failure, picked.server())),
@@ -257,6 +273,24 @@ fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     *head = header;
 }
 
+/// What a request goes out on.
+enum Link {
+    /// A connection of its own.
+    Http1(Connection),
+    /// Room on one that others share.
+    Http2(Slot),
+}
+
+impl Link {
+    /// `true` when its connection has carried a request before.
+    fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.is_reused(),
+            Self::Http2(slot) => slot.is_reused(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reuse {
     Allowed,
@@ -269,7 +303,7 @@ async fn connect_for<'g, B: RequestBody, R: Responder>(
     (group, key, tried): (&'g Group, &Key<'_>, &mut Tried),
     worker: &Worker,
     reuse: Reuse,
-) -> Result<(Picked<'g>, Connection), Failed> {
+) -> Result<(Picked<'g>, Link), Failed> {
     let Exchange { body, responder, .. } = exchange;
     let connecting = async {
         tokio::select! {
@@ -302,18 +336,22 @@ async fn connect<'g>(
     tried: &mut Tried,
     worker: &Worker,
     reuse: Reuse,
-) -> Result<(Picked<'g>, Connection), ConnectError> {
+) -> Result<(Picked<'g>, Link), ConnectError> {
+    if group.protocol() == Protocol::Http2 {
+        return http2::connect(group, key, tried, worker).await.map(|(picked, slot)| (picked, Link::Http2(slot)));
+    }
     let mut picked = group.pick(key, tried.as_slice());
     if let Some(found) = picked.take() {
         if reuse == Reuse::Forbidden {
             found.server().pass_turn();
         } else if let Some(connection) = worker.connector.reuse(found.server()) {
-            return Ok((found, connection));
+            return Ok((found, Link::Http1(connection)));
         }
         picked = Some(found);
     }
     // Boxed: new connections are rare beside kept ones, and connecting has a large state.
-    Box::pin(worker.connector.acquire(group, key, picked, tried)).await
+    let (picked, connection) = Box::pin(worker.connector.acquire(group, key, picked, tried)).await?;
+    Ok((picked, Link::Http1(connection)))
 }
 
 fn refuse_connect(error: ConnectError) -> Refusal {
@@ -329,8 +367,11 @@ fn refuse_connect(error: ConnectError) -> Refusal {
 fn refuse_failure(failure: Failure, server: &Server, live: &Live) -> Failed {
     let name = server.name();
     match failure {
-        Failure::NoResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
+        Failure::NoResponse(cause) | Failure::NotTaken(cause) => {
+            Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}")))
+        }
         Failure::BadResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
+        Failure::Unsayable(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_REQUEST, cause)),
         Failure::TimedOut(cause) => Failed::Refused(Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name}: {cause}"))),
         Failure::Unwanted(status) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: the response was {status}"))),
         Failure::RequestBody(error) => refuse_body(&error, live),

@@ -19,7 +19,7 @@ use crate::serve::http1::inbound::{FillError, Inbound, Room};
 use crate::upstream::Connection;
 
 /// Interim responses that are read before a final one must come.
-const INTERIM_MAX: usize = 16;
+pub(super) const INTERIM_MAX: usize = 16;
 
 impl Relay<'_> {
     /// Reads the head of the final response, and passes interim ones on.

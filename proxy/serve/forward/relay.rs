@@ -3,23 +3,24 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::compressed::relay_compressed;
+use super::content::Content;
 use super::course::{Course, GoAhead, Progress};
 use super::response::UpstreamHead;
 use super::send::SendError;
 use super::unless_gone;
 use super::way_back::WayBack;
 use crate::config::RetryOn;
-use crate::http::request::Method;
+use crate::http::request::{Method, RequestHead};
 use crate::serve::compress::{self, Flow};
 use crate::serve::exchange::{ContentLength, Exchange, RequestBody, Responder, ResponseHead, push_line};
-use crate::serve::finish::finish;
+use crate::serve::finish::{FinishContext, finish};
 use crate::serve::handler::{context, ends_connection};
 use crate::serve::http1::body::{BodyError, BodyReader, Piece};
 use crate::serve::http1::framing::Framing;
@@ -72,6 +73,10 @@ pub(super) enum Relayed {
 pub(super) enum Failure {
     /// The upstream closed before a byte of a response.
     NoResponse(String),
+    /// The upstream says that it has not begun with the request.
+    NotTaken(String),
+    /// The request cannot be told in the upstream's protocol.
+    Unsayable(&'static str),
     /// The upstream's response is malformed or ended early.
     BadResponse(String),
     /// The upstream took too long.
@@ -123,12 +128,11 @@ impl Relay<'_> {
     ) -> Result<Response, Failure> {
         let context = context(self.live, exchange, self.worker);
         let request = exchange.head;
-        let is_head = request.method() == Method::Head;
         let is_long = ends_connection(exchange.body.length());
         let body = &mut exchange.body;
         let responder = &mut exchange.responder;
-        let mut send = pin!(self.send(stream, body, course));
-        let mut receive = pin!(async {
+        let send = pin!(self.send(stream, body, course));
+        let receive = pin!(async {
             let mut deadline = self.worker.deadlines.take();
             let mut head = self.receive_head((stream, &mut *inbound), (request, &mut *responder), (&mut deadline, course)).await?;
             if self.is_stood_for(&mut head)? {
@@ -137,60 +141,23 @@ impl Relay<'_> {
             let keep_alive = head.keep_alive;
             let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
             let framing = head.framing;
-            let (idle, stalled) =
-                if head.is_stream { (self.route.timeouts.stream, STREAM_STALLED) } else { (self.route.timeouts.idle, STALLED) };
-            let untouchable = head.untouchable;
-            let mut response = response_head(head, is_head);
-            // Nobody knows whether the rest of a long upload will ever come: the client is told not to go on behind it.
-            response.close = is_long && course.is_early.get();
-            if let Some(cookie) = self.cookie {
-                response.push("set-cookie", cookie);
-            }
-            let choice = compress::choose(&mut response, untouchable, request, &self.live.plan().compression);
-            finish(&mut response, &self.route.policy, &context);
+            let (idle, stalled) = self.patience(&head);
+            let (mut response, flow) = self.dressed(head, request, (&context, course, is_long));
             if is_switch {
                 responder.upgrade(&response).await.map_err(Failure::Client)?;
                 return Ok(Response::Switched);
             }
             let mut reader = BodyReader::new(stream, inbound, &mut deadline, framing, idle).sharing(&self.worker.inbounds);
-            let relayed = match choice.and_then(|choice| Flow::new(choice, &self.worker.encoders)) {
-                Some(flow) => {
-                    // Boxed, so that what is not compressed does not carry the room for it.
-                    Box::pin(relay_compressed(&mut reader, responder, &mut response, flow)).await
-                }
-                None => relay_content(&mut reader, responder, &response).await,
-            };
-            match relayed {
-                Ok(()) => {
-                    deadline.clear();
-                    self.worker.deadlines.give(deadline);
-                    Ok(Response::Whole { keep_alive })
-                }
-                Err(Failure::TimedOut(_)) => Err(Failure::TimedOut(stalled)),
-                Err(failure) => Err(failure),
-            }
+            relay(&mut reader, responder, &mut response, (flow, stalled)).await?;
+            deadline.clear();
+            self.worker.deadlines.give(deadline);
+            Ok(Response::Whole { keep_alive })
         });
-        let mut sending = true;
-        poll_fn(|cx| {
-            if sending && let Poll::Ready(result) = send.as_mut().poll(cx) {
-                sending = false;
-                if let Some(failure) = send_failure(result, course) {
-                    return Poll::Ready(Err(failure));
-                }
-            }
-            let before = course.go_ahead.get();
-            let received = receive.as_mut().poll(cx);
-            if received.is_pending() && before != course.go_ahead.get() {
-                // The body may be sent now.
-                cx.waker().wake_by_ref();
-            }
-            received
-        })
-        .await
+        both(send, receive, course).await
     }
 
     /// Translates what the head says of URLs; `true` when it names a file that is to be sent in its place.
-    fn is_stood_for(&self, head: &mut UpstreamHead) -> Result<bool, Failure> {
+    pub(super) fn is_stood_for(&self, head: &mut UpstreamHead) -> Result<bool, Failure> {
         if let Some(back) = &self.back {
             back.translate(&mut head.lines);
         }
@@ -205,6 +172,73 @@ impl Relay<'_> {
         }
         Ok(true)
     }
+
+    /// The client's head, from the upstream's; and how the content is compressed, if it is.
+    pub(super) fn dressed<'p>(
+        &'p self,
+        head: UpstreamHead,
+        request: &RequestHead,
+        (context, course, is_long): (&FinishContext<'_>, &Course, bool),
+    ) -> (ResponseHead<'static>, Option<Flow<'p>>) {
+        let untouchable = head.untouchable;
+        let mut response = response_head(head, request.method() == Method::Head);
+        // Nobody knows whether the rest of a long upload will ever come: the client is told not to go on behind it.
+        response.close = is_long && course.is_early.get();
+        if let Some(cookie) = self.cookie {
+            response.push("set-cookie", cookie);
+        }
+        let choice = compress::choose(&mut response, untouchable, request, &self.live.plan().compression);
+        finish(&mut response, &self.route.policy, context);
+        (response, choice.and_then(|choice| Flow::new(choice, &self.worker.encoders)))
+    }
+
+    /// How long the rest of a response may stay away, and what is said when it does.
+    pub(super) fn patience(&self, head: &UpstreamHead) -> (Duration, &'static str) {
+        if head.is_stream { (self.route.timeouts.stream, STREAM_STALLED) } else { (self.route.timeouts.idle, STALLED) }
+    }
+}
+
+/// Sends a response on, compressed or as it is.
+pub(super) async fn relay<C: Content, R: Responder>(
+    content: &mut C,
+    responder: &mut R,
+    response: &mut ResponseHead<'_>,
+    (flow, stalled): (Option<Flow<'_>>, &'static str),
+) -> Result<(), Failure> {
+    let relayed = match flow {
+        // Boxed, so that what is not compressed does not carry the room for it.
+        Some(flow) => Box::pin(relay_compressed(content, responder, response, flow)).await,
+        None => relay_content(content, responder, response).await,
+    };
+    match relayed {
+        Err(Failure::TimedOut(_)) => Err(Failure::TimedOut(stalled)),
+        relayed => relayed,
+    }
+}
+
+/// Sends and receives until the response is whole, or nothing can be done.
+pub(super) async fn both<T>(
+    mut send: Pin<&mut impl Future<Output = SendError>>,
+    mut receive: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+    course: &Course,
+) -> Result<T, Failure> {
+    let mut sending = true;
+    poll_fn(|cx| {
+        if sending && let Poll::Ready(result) = send.as_mut().poll(cx) {
+            sending = false;
+            if let Some(failure) = send_failure(result, course) {
+                return Poll::Ready(Err(failure));
+            }
+        }
+        let before = course.go_ahead.get();
+        let received = receive.as_mut().poll(cx);
+        if received.is_pending() && before != course.go_ahead.get() {
+            // The body may be sent now.
+            cx.waker().wake_by_ref();
+        }
+        received
+    })
+    .await
 }
 
 /// What it means that the request could not be sent whole; `None`: nothing yet.
@@ -245,12 +279,8 @@ fn response_head(head: UpstreamHead, is_head: bool) -> ResponseHead<'static> {
 }
 
 /// Sends the response: its head together with what has come of the content, then piece by piece, each flushed.
-async fn relay_content<R: Responder>(
-    reader: &mut BodyReader<'_, Connection>,
-    responder: &mut R,
-    response: &ResponseHead<'_>,
-) -> Result<(), Failure> {
-    let mut is_last = if reader.is_done() || reader.has_buffered() {
+async fn relay_content<C: Content, R: Responder>(reader: &mut C, responder: &mut R, response: &ResponseHead<'_>) -> Result<(), Failure> {
+    let mut is_last = if reader.is_at_hand() {
         let piece = reader.next().await.map_err(content_failure)?;
         responder.begin(response, piece).await.map_err(Failure::Client)?;
         piece.is_last

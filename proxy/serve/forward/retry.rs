@@ -11,6 +11,8 @@ use crate::upstream::{Group, ServerIndex, Tried};
 
 /// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
 const TRIES_MAX: u32 = 10;
+/// How often a request is sent at least while no server begins with it.
+const TRIES_NOT_TAKEN_MAX: u32 = 3;
 
 /// The tries of one request.
 pub(super) struct Tries<'a> {
@@ -74,7 +76,9 @@ impl<'a> Tries<'a> {
             Failure::TimedOut(_) => self.retry.on.timeout,
             // The response is gone: that there is one more try was known before.
             Failure::Unwanted(_) => return Follow::Again,
-            Failure::BadResponse(_) | Failure::RequestBody(_) | Failure::Client(_) => false,
+            // Whatever it asks for: nobody has begun with it (RFC 9113 §8.7).
+            Failure::NotTaken(_) if self.made < self.max.max(TRIES_NOT_TAKEN_MAX) && self.is_within() => return Follow::Again,
+            Failure::NotTaken(_) | Failure::Unsayable(_) | Failure::BadResponse(_) | Failure::RequestBody(_) | Failure::Client(_) => false,
         };
         match failure {
             _ if is_covered && self.has_next() => Follow::Again,
@@ -129,7 +133,8 @@ pub(super) fn note(group: &Group, server: ServerIndex, failure: &Failure, was_re
         Failure::NoResponse(cause) | Failure::BadResponse(cause) => group.note_failure(server, cause),
         Failure::TimedOut(cause) => group.note_failure(server, cause),
         Failure::Unwanted(status) => group.note_failure(server, &format!("the response was {status}")),
-        Failure::RequestBody(_) | Failure::Client(_) => {}
+        // It may be about to stop, which it is to do in peace.
+        Failure::NotTaken(_) | Failure::Unsayable(_) | Failure::RequestBody(_) | Failure::Client(_) => {}
     }
 }
 

@@ -70,7 +70,7 @@ impl Relay<'_> {
 }
 
 /// Waits for the upstream's 100, but not for ever; and for ever once it has answered without.
-async fn wait_for_go_ahead(course: &Course, deadline: &mut Deadline) {
+pub(super) async fn wait_for_go_ahead(course: &Course, deadline: &mut Deadline) {
     deadline.set(CONTINUE_WAIT);
     let refused = poll_fn(|cx| match course.go_ahead.get() {
         GoAhead::Given => Poll::Ready(false),

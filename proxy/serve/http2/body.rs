@@ -121,6 +121,10 @@ impl RequestBody for Http2Body {
         false
     }
 
+    fn set_idle(&mut self, idle: Duration) {
+        self.idle = idle;
+    }
+
     /// A stream whose client has ended its side says nothing more here: a reset shows when the response is written.
     async fn client_gone(&mut self) {
         std::future::pending().await

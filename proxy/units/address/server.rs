@@ -4,55 +4,66 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Scheme, ServerAddress, ServerUrl, parse_port, parse_socket_path};
+use super::{Protocol, Scheme, ServerAddress, ServerUrl, parse_port, parse_socket_path, scheme_name};
 use crate::units::UnitError;
 
-/// The port of `http://` (RFC 9110 §4.2.1).
+/// The port of `http://` (RFC 9110 §4.2.1), and of HTTP/2 without TLS.
 const HTTP_PORT: u16 = 80;
-/// The port of `https://` (RFC 9110 §4.2.2).
+/// The port of `https://` (RFC 9110 §4.2.2), and of HTTP/2 in TLS.
 const HTTPS_PORT: u16 = 443;
 
 /// The longest DNS name in text form (RFC 1035 §2.3.4).
 const HOST_BYTES_MAX: usize = 253;
 
-/// Reads `"unix:/path"`, `"http://host:port"`.
+/// Reads `"unix:/path"`, `"http://host:port"`, `"h2c://host:port"`.
 pub(super) fn parse(text: &str) -> Result<ServerUrl, UnitError> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Unix(parse_socket_path(path)?) });
+        return unix(path, Protocol::Http1);
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err(without_scheme(text));
     };
-    let scheme = match scheme {
-        "http" => Scheme::Http,
-        "https" => Scheme::Https,
-        "h2c" | "grpc" | "grpcs" | "h2" => {
-            return Err(UnitError {
-                message: format!("this version cannot connect to an upstream by `{scheme}://` yet"),
-                help: format!("if the server also speaks plain HTTP/1.1, write \"http://{}\"", rest.split('/').next().unwrap_or_default()),
-            });
-        }
+    let spoken = match scheme {
+        "http" => (Scheme::Http, Protocol::Http1),
+        "https" => (Scheme::Https, Protocol::Http1),
+        // The names of HTTP/2 without and with TLS (RFC 7540 §3.1).
+        "h2c" => (Scheme::Http, Protocol::Http2),
+        "h2" => (Scheme::Https, Protocol::Http2),
+        "grpc" => return error(text, format!("gRPC is spoken in HTTP/2: write \"h2c://{rest}\"")),
+        "grpcs" => return error(text, format!("gRPC is spoken in HTTP/2, here in TLS: write \"h2://{rest}\"")),
         "ws" | "wss" => {
             return error(text, format!("WebSockets need no scheme of their own: write \"http://{rest}\""));
         }
         other => return error(text, format!("`{other}://` is no scheme of an upstream: write \"http://{rest}\"")),
     };
     if let Some(path) = rest.strip_prefix("unix:") {
+        match spoken {
+            (Scheme::Http, Protocol::Http2) => return unix(path, Protocol::Http2),
+            (Scheme::Https, Protocol::Http2) => {
+                return error(text, format!("a Unix socket needs no TLS: write \"h2c://unix:{path}\""));
+            }
+            (Scheme::Http | Scheme::Https, Protocol::Http1) => {}
+        }
         return error(text, format!("a Unix socket stands without `http://`: write \"unix:{}\"", path.trim_end_matches(':')));
     }
-    parse_authority(text, rest, scheme)
+    parse_authority(text, rest, spoken)
+}
+
+fn unix(path: &str, protocol: Protocol) -> Result<ServerUrl, UnitError> {
+    Ok(ServerUrl { scheme: Scheme::Http, protocol, address: ServerAddress::Unix(parse_socket_path(path)?) })
 }
 
 /// Reads `host`, `host:port`, `[v6]`, `[v6]:port`; `text` is the whole URL, for the message.
-fn parse_authority(text: &str, rest: &str, scheme: Scheme) -> Result<ServerUrl, UnitError> {
+fn parse_authority(text: &str, rest: &str, (scheme, protocol): (Scheme, Protocol)) -> Result<ServerUrl, UnitError> {
+    let name = scheme_name(scheme, protocol);
     if let Some(end) = rest.find(['/', '?', '#']) {
         return Err(UnitError {
             message: format!("\"{text}\" has a path, which would be ignored"),
-            help: format!("write \"{scheme}://{}\": the path is forwarded as it comes; `strip` takes a prefix off", &rest[..end]),
+            help: format!("write \"{name}://{}\": the path is forwarded as it comes; `strip` takes a prefix off", &rest[..end]),
         });
     }
     if let Some((_, host)) = rest.rsplit_once('@') {
-        return error(text, format!("a user and a password are not sent to upstreams: write \"http://{host}\""));
+        return error(text, format!("a user and a password are not sent to upstreams: write \"{name}://{host}\""));
     }
     let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inner, after)) => match inner.parse::<Ipv6Addr>() {
@@ -78,7 +89,7 @@ fn parse_authority(text: &str, rest: &str, scheme: Scheme) -> Result<ServerUrl, 
         },
         None => return error(text, "after `]` stands a port: write \"http://[::1]:3000\"".into()),
     };
-    Ok(ServerUrl { scheme, address: ServerAddress::Tcp { host, port } })
+    Ok(ServerUrl { scheme, protocol, address: ServerAddress::Tcp { host, port } })
 }
 
 /// Why `host` is no name or IPv4 address. Underscores are allowed: container networks have names with them.
@@ -104,7 +115,7 @@ fn without_scheme(text: &str) -> UnitError {
         format!("write \"http://127.0.0.1{text}\"")
     } else if parse_port(text).is_some() && !text.is_empty() {
         format!("write \"http://127.0.0.1:{text}\"")
-    } else if let Ok(url) = parse_authority(text, text, Scheme::Http)
+    } else if let Ok(url) = parse_authority(text, text, (Scheme::Http, Protocol::Http1))
         && !text.is_empty()
     {
         format!("`http://` is missing: write \"{url}\"")
@@ -125,7 +136,7 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Result<ServerUrl, UnitError> {
-        Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Tcp { host: host.into(), port } })
+        Ok(ServerUrl { scheme: Scheme::Http, protocol: Protocol::Http1, address: ServerAddress::Tcp { host: host.into(), port } })
     }
 
     #[test]
@@ -135,7 +146,7 @@ mod tests {
         assert_eq!(parse("http://127.0.0.1:9"), tcp("127.0.0.1", 9));
         assert_eq!(parse("http://[::1]:9"), tcp("::1", 9));
         assert_eq!(parse("http://[::1]"), tcp("::1", 80));
-        assert_eq!(parse("unix:/run/a.sock"), Ok(ServerUrl { scheme: Scheme::Http, address: ServerAddress::Unix("/run/a.sock".into()) }));
+        assert_eq!(parse("unix:/run/a.sock"), unix("/run/a.sock", Protocol::Http1));
     }
 
     #[test]
@@ -162,16 +173,33 @@ mod tests {
 
     #[test]
     fn a_tls_upstream_has_the_port_of_tls() {
-        let url = |port| Ok(ServerUrl { scheme: Scheme::Https, address: ServerAddress::Tcp { host: "api".into(), port } });
+        let url = |port| {
+            Ok(ServerUrl { scheme: Scheme::Https, protocol: Protocol::Http1, address: ServerAddress::Tcp { host: "api".into(), port } })
+        };
         assert_eq!(parse("https://api"), url(443));
         assert_eq!(parse("https://api:8443"), url(8443));
         assert!(parse("https://api/v1").unwrap_err().help.contains("\"https://api\""));
     }
 
     #[test]
-    fn http2_upstreams_are_said_to_be_missing_from_this_version() {
-        for text in ["h2://api:443", "h2c://api:50051"] {
-            assert!(parse(text).unwrap_err().message.contains("yet"), "{text}");
+    fn http2_has_a_scheme_without_tls_and_one_with() {
+        for (text, scheme, port) in
+            [("h2c://api:50051", Scheme::Http, 50051), ("h2c://api", Scheme::Http, 80), ("h2://api", Scheme::Https, 443)]
+        {
+            let address = ServerAddress::Tcp { host: "api".into(), port };
+            assert_eq!(parse(text), Ok(ServerUrl { scheme, protocol: Protocol::Http2, address }), "{text}");
+        }
+        let socket = parse("h2c://unix:/run/a.sock");
+        assert_eq!(socket, unix("/run/a.sock", Protocol::Http2));
+        assert_eq!(socket.unwrap().to_string(), "h2c://unix:/run/a.sock");
+        for (text, right) in [
+            ("grpc://api:50051", "\"h2c://api:50051\""),
+            ("grpcs://api:50051", "\"h2://api:50051\""),
+            ("h2://unix:/run/a.sock", "\"h2c://unix:/run/a.sock\""),
+            ("h2c://api/v1", "\"h2c://api\""),
+        ] {
+            let help = parse(text).expect_err(text).help;
+            assert!(help.contains(right), "{text}: {help}");
         }
     }
 
@@ -200,7 +228,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_shown_so_that_it_is_read_again(text in "((http|https|h2c)://|unix:)?[a-zA-Z0-9:./\\[\\]@é_-]{0,20}") {
+        fn what_is_read_is_shown_so_that_it_is_read_again(text in "((http|https|h2c|h2)://|(h2c://)?unix:)?[a-zA-Z0-9:./\\[\\]@é_-]{0,20}") {
             if let Ok(url) = parse(&text) {
                 prop_assert_eq!(parse(&url.to_string()), Ok(url));
             }

@@ -1,0 +1,116 @@
+//! Sending the body of a request, no faster than the server takes it.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::io_error;
+use super::told::Told;
+use crate::serve::deadline::Deadline;
+use crate::serve::exchange::{BodyLength, RequestBody, split_lines};
+use crate::serve::forward::course::{Course, GoAhead, Progress};
+use crate::serve::forward::relay::Relay;
+use crate::serve::forward::send::{SendError, wait_for_go_ahead};
+use crate::serve::http1::body::Piece;
+
+impl Relay<'_> {
+    /// Sends the body, then watches the client. Ends only when something has gone wrong.
+    pub(super) async fn send_http2<B: RequestBody>(
+        &self,
+        stream: &mut SendStream<Bytes>,
+        (body, told): (&mut B, &mut Told),
+        course: &Course,
+    ) -> SendError {
+        match send_whole(stream, (body, told), course, self.response_limit).await {
+            Err(error) => error,
+            Ok(()) => {
+                course.progress.set(Progress::Sent);
+                // Nobody is to work for a client that has left.
+                body.client_gone().await;
+                SendError::ClientGone
+            }
+        }
+    }
+}
+
+async fn send_whole<B: RequestBody>(
+    stream: &mut SendStream<Bytes>,
+    (body, told): (&mut B, &mut Told),
+    course: &Course,
+    idle: Duration,
+) -> Result<(), SendError> {
+    if body.length() == BodyLength::Empty {
+        return Ok(());
+    }
+    let mut deadline = Deadline::default();
+    if !body.is_started() {
+        body.rewind();
+        told.forget();
+    }
+    if course.go_ahead.get() == GoAhead::Waiting {
+        wait_for_go_ahead(course, &mut deadline).await;
+    }
+    let mut is_complete = false;
+    if let Some(piece) = told.again() {
+        send_piece(stream, piece, (&mut deadline, idle)).await.map_err(SendError::Upstream)?;
+        is_complete = piece.is_last;
+    }
+    while !is_complete {
+        let piece = body.next().await.map_err(SendError::Body)?;
+        told.note(piece);
+        course.is_spent.set(!told.is_kept());
+        send_piece(stream, piece, (&mut deadline, idle)).await.map_err(SendError::Upstream)?;
+        is_complete = piece.is_last;
+    }
+    Ok(())
+}
+
+async fn send_piece(stream: &mut SendStream<Bytes>, piece: Piece<'_>, (deadline, idle): (&mut Deadline, Duration)) -> io::Result<()> {
+    let ends = piece.is_last && piece.trailers.is_empty();
+    let mut data = Bytes::copy_from_slice(piece.data);
+    while !data.is_empty() {
+        stream.reserve_capacity(data.len());
+        let capacity = match stream.capacity() {
+            0 => wait_for_capacity(stream, deadline, idle).await?,
+            capacity => capacity,
+        };
+        let part = data.split_to(capacity.min(data.len()));
+        stream.send_data(part, ends && data.is_empty()).map_err(io_error)?;
+    }
+    if !piece.trailers.is_empty() && piece.is_last {
+        return stream.send_trailers(fields(piece.trailers)).map_err(io_error);
+    }
+    if ends && piece.data.is_empty() {
+        return stream.send_data(Bytes::new(), true).map_err(io_error);
+    }
+    Ok(())
+}
+
+async fn wait_for_capacity(stream: &mut SendStream<Bytes>, deadline: &mut Deadline, idle: Duration) -> io::Result<usize> {
+    deadline.set(idle);
+    poll_fn(|cx| match stream.poll_capacity(cx) {
+        Poll::Ready(Some(Ok(0))) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Ready(Some(result)) => Poll::Ready(result.map_err(io_error)),
+        Poll::Ready(None) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        Poll::Pending => deadline.poll_passed(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+    })
+    .await
+}
+
+fn fields(lines: &[u8]) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for (name, value) in split_lines(lines) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            fields.append(name, value);
+        }
+    }
+    fields
+}

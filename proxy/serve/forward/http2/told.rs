@@ -1,0 +1,66 @@
+//! What a server was told of a request body, kept while it is short: a server that refuses a stream, or says goodbye, has begun with nothing of it
+//! (RFC 9113 §8.7), and another one is told the same. Bodies that were waited for (`buffer_request`) are kept where they are.
+
+use crate::serve::http1::body::Piece;
+
+/// Bytes of a body that are kept: most calls have less. Of a longer one nothing is kept, and it is sent once.
+const KEPT_BYTES_MAX: usize = 32 * 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::serve::forward) struct Told {
+    bytes: Vec<u8>,
+    /// With the end of the body.
+    is_whole: bool,
+    /// More was told than is kept.
+    is_lost: bool,
+}
+
+impl Told {
+    /// Keeps a piece that is about to be sent.
+    pub(super) fn note(&mut self, piece: Piece<'_>) {
+        if self.is_lost {
+            return;
+        }
+        if self.bytes.len() + piece.data.len() > KEPT_BYTES_MAX || !piece.trailers.is_empty() {
+            *self = Self { is_lost: true, ..Self::default() };
+            return;
+        }
+        self.bytes.extend_from_slice(piece.data);
+        self.is_whole = piece.is_last;
+    }
+
+    /// The body says it all again itself.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// `true` when all that was told can be told again.
+    pub(in crate::serve::forward) fn is_kept(&self) -> bool {
+        !self.is_lost
+    }
+
+    /// What was told before, if anything was.
+    pub(super) fn again(&self) -> Option<Piece<'_>> {
+        (self.is_whole || !self.bytes.is_empty()).then_some(Piece { data: &self.bytes, is_last: self.is_whole, trailers: &[] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_body_is_told_again_and_a_long_one_is_not_kept() {
+        let mut told = Told::default();
+        assert!(told.is_kept() && told.again().is_none());
+        told.note(Piece { data: b"one", is_last: false, trailers: &[] });
+        told.note(Piece { data: b"two", is_last: true, trailers: &[] });
+        assert_eq!(told.again().map(|piece| (piece.data, piece.is_last)), Some((&b"onetwo"[..], true)));
+        told.note(Piece { data: &[0; KEPT_BYTES_MAX], is_last: false, trailers: &[] });
+        told.note(Piece { data: b"", is_last: true, trailers: &[] });
+        assert!(!told.is_kept() && told.again().is_none());
+        told.forget();
+        assert!(told.is_kept());
+    }
+}

@@ -1,0 +1,206 @@
+//! Connections of HTTP/2 to servers, which many requests share: a worker has one for each address, and one more only while all its streams are taken.
+//!
+//! Connecting, names, TLS and held requests are `acquire`'s and the connector's; what is sent on a stream is `serve::forward`'s. A connection is driven
+//! by a task of its own (`shared`), and ends when the server says so (GOAWAY), when it does not answer a PING that a silent request made necessary, or
+//! when nothing was asked on it for a while. What servers send beside responses is counted in `watched`.
+
+pub(super) mod look;
+mod shared;
+mod watched;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::{Ping, PingPong, client};
+use pingora_core::upstreams::peer::Peer;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use self::shared::Slot;
+use self::shared::{Driven, Shared};
+use self::watched::Watched;
+use super::acquire::Source;
+use super::connector::{ConnectError, Connection, Connector};
+use super::group::{Group, Key, Picked};
+use super::server::{Server, Target};
+use super::tried::Tried;
+
+/// Requests that share one connection at most, whatever the server allows: what is lost with a connection, and what waits for one that is slow.
+const STREAMS_MAX: usize = 128;
+/// Connections of one worker to one address. Beyond, requests wait in turn for a stream.
+const CONNECTIONS_MAX: usize = 64;
+/// What a server may send of one response before a client has taken it: memory, for each response that is taken slowly.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// As much for all of them, so that those who take theirs slowly do not stop the others.
+const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
+/// What waits for a server to take it, of each request.
+const SEND_BYTES_MAX: usize = 64 * 1024;
+/// How long a request waits for another one to connect, rather than to connect itself.
+const TURN_WAIT: Duration = Duration::from_millis(250);
+
+/// The connections of one worker.
+pub struct Multiplexer {
+    /// By the address and what TLS goes by.
+    open: RefCell<HashMap<u64, Vec<Rc<Shared>>>>,
+    /// Who connects, by the URL of the server.
+    turns: RefCell<HashMap<String, Turn>>,
+    connect_timeout: Duration,
+    header_bytes_max: u32,
+}
+
+/// Who connects to a server while others wait for that.
+type Turn = Arc<Mutex<()>>;
+
+impl Multiplexer {
+    /// Without connections. A `connect_timeout` of zero is none; heads above `header_bytes_max` end the stream.
+    pub fn new(connect_timeout: Duration, header_bytes_max: u32) -> Self {
+        Self { open: RefCell::default(), turns: RefCell::default(), connect_timeout, header_bytes_max }
+    }
+
+    /// Room on an open connection to this server, at the address whose turn it is.
+    pub fn slot(&self, server: &Server) -> Option<Slot> {
+        match server.target() {
+            Target::Fixed(peer) => self.slot_at(peer.reuse_hash()),
+            Target::Named(name) => {
+                let known = name.known()?;
+                let candidate = known.in_turn(name.next_turn()).next()?;
+                self.slot_at(candidate.peer().reuse_hash())
+            }
+        }
+    }
+
+    /// The same at the address whose turn it was last.
+    fn slot_again(&self, server: &Server) -> Option<Slot> {
+        match server.target() {
+            Target::Fixed(peer) => self.slot_at(peer.reuse_hash()),
+            Target::Named(name) => {
+                let known = name.known()?;
+                let candidate = known.in_turn(name.last_turn()).next()?;
+                self.slot_at(candidate.peer().reuse_hash())
+            }
+        }
+    }
+
+    fn slot_at(&self, key: u64) -> Option<Slot> {
+        let mut open = self.open.borrow_mut();
+        let connections = open.get_mut(&key)?;
+        connections.retain(|shared| shared.is_open());
+        if connections.is_empty() {
+            open.remove(&key);
+            return None;
+        }
+        let trusted = || connections.iter().filter(|shared| !shared.is_doubted());
+        let with_room = trusted().find(|shared| shared.has_room());
+        let least_busy = || trusted().min_by_key(|shared| shared.in_use()).filter(|_| connections.len() >= CONNECTIONS_MAX);
+        Slot::new(with_room.or_else(least_busy)?, true)
+    }
+
+    /// Room for a request at a server of a group, on a new connection where none has any; as [`Connector::acquire`].
+    ///
+    /// # Errors
+    /// [`ConnectError`], when there is none to be had in time.
+    pub async fn acquire<'g>(
+        &self,
+        connector: &Connector,
+        (group, key): (&'g Group, &Key<'_>),
+        first: Option<Picked<'g>>,
+        tried: &mut Tried,
+    ) -> Result<(Picked<'g>, Slot), ConnectError> {
+        Opening { multiplexer: self, connector }.obtain((group, key), first, tried).await
+    }
+
+    /// The turn to connect to this server. Who waits for it in vain for a while connects as well.
+    async fn turn(&self, server: &Server) -> Option<OwnedMutexGuard<()>> {
+        let turn = Turn::clone(self.turns.borrow_mut().entry(server.url().to_owned()).or_default());
+        tokio::time::timeout(TURN_WAIT, turn.lock_owned()).await.ok()
+    }
+
+    /// Begins HTTP/2 on a new connection. It is known then that the server speaks it, and how many requests it takes at once.
+    async fn open(&self, server: &Server, connection: Connection) -> Result<Slot, ConnectError> {
+        let name = server.name();
+        if !connection.allows_http2() {
+            return Err(ConnectError::Untrusted(format!("{name}: the server does not speak HTTP/2 in TLS")));
+        }
+        // Who closes may be about to start; who says something else does not speak it.
+        let failed = |error: h2::Error| match error.is_io() {
+            true => ConnectError::Unreachable(format!("{name}: closed before HTTP/2 had begun: {error}")),
+            false => ConnectError::Untrusted(format!("{name}: HTTP/2 is not spoken there: {error}")),
+        };
+        let key = connection.key();
+        let (request, mut connection) = self.builder().handshake(Watched::new(connection)).await.map_err(failed)?;
+        // Its SETTINGS come before its answer to this (RFC 9113 §3.4): how many streams it allows is known then.
+        let mut pings = connection.ping_pong();
+        if let Some(pings) = &mut pings {
+            self.within(name, answered(&mut connection, pings)).await?.map_err(failed)?;
+        }
+        let shared = Rc::new(Shared::new(request, server.scheme()));
+        let driven = Driven { connection, pings, name: name.to_owned(), patience: self.connect_timeout };
+        tokio::task::spawn_local(driven.run(Rc::clone(&shared)));
+        self.open.borrow_mut().entry(key).or_default().push(Rc::clone(&shared));
+        Slot::new(&shared, false).ok_or_else(|| ConnectError::Unreachable(format!("{name}: closed as soon as it was connected")))
+    }
+
+    fn builder(&self) -> client::Builder {
+        let mut builder = client::Builder::new();
+        builder
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buffer_size(SEND_BYTES_MAX)
+            .max_header_list_size(self.header_bytes_max);
+        builder
+    }
+
+    async fn within<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, ConnectError> {
+        if self.connect_timeout.is_zero() {
+            return Ok(work.await);
+        }
+        let timed_out = |_| ConnectError::TimedOut(format!("{name}: no HTTP/2 within {:?}", self.connect_timeout));
+        tokio::time::timeout(self.connect_timeout, work).await.map_err(timed_out)
+    }
+}
+
+/// Opens connections where there is no room on those that are open.
+struct Opening<'a> {
+    multiplexer: &'a Multiplexer,
+    connector: &'a Connector,
+}
+
+impl Source for Opening<'_> {
+    type Link = Slot;
+
+    async fn attempt(&self, server: &Server) -> Result<Slot, ConnectError> {
+        let Self { multiplexer, connector } = self;
+        // Held until there is a connection: who comes meanwhile shares that one.
+        let _turn = multiplexer.turn(server).await;
+        if let Some(slot) = multiplexer.slot_again(server) {
+            return Ok(slot);
+        }
+        let connection = connector.connect_to(server).await?;
+        multiplexer.open(server, connection).await
+    }
+
+    fn timeout(&self) -> Duration {
+        self.connector.connect_timeout()
+    }
+}
+
+/// Waits for the answer to a PING, which is the first that goes out on a connection.
+async fn answered(connection: &mut client::Connection<Watched<Connection>, Bytes>, pings: &mut PingPong) -> Result<(), h2::Error> {
+    pings.send_ping(Ping::opaque())?;
+    let mut connection = pin!(connection);
+    poll_fn(|cx| {
+        // Only the connection moves bytes. One that ends well says why it does in the answer that does not come.
+        if let Poll::Ready(Err(error)) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Err(error));
+        }
+        pings.poll_pong(cx).map_ok(drop)
+    })
+    .await
+}
