@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::connector::{ConnectError, Connection, Connector};
 use super::group::{Group, Key, Picked};
 use super::hold::{Place, Probe};
+use super::ledger::Outcome;
 use super::tried::Tried;
 
 /// Servers that may use up the time for connecting, one after the other, before a request is given up: those behind them would find nobody who waits.
@@ -115,6 +116,7 @@ impl Connector {
                 Err(error) => error,
             };
             group.note_failure(found.index(), error.cause());
+            group.count(found.index(), Outcome::Failed);
             tried.push(found.index());
             timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
             last = Some(error);

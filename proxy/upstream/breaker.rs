@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::group::{Group, ServerIndex};
+use super::ledger::Outcome;
 use crate::config::Breaker;
 
 impl Group {
@@ -14,6 +15,7 @@ impl Group {
         let Some(server) = self.servers().get(index.get()) else { return };
         let state = server.state();
         let count = state.note_failure();
+        server.ledger().note_failure(cause, count);
         let Some(Breaker { failures, open }) = self.breaker else { return };
         let is_probe = state.is_half_open();
         if state.is_open() || (count < failures && !is_probe) {
@@ -32,6 +34,13 @@ impl Group {
         state.open_for(Duration::ZERO);
         if count == failures {
             tracing::warn!(upstream, server, cause, failures = count, "the server fails, and is asked all the same: there is no other");
+        }
+    }
+
+    /// A request to this server has ended in this way.
+    pub fn count(&self, index: ServerIndex, outcome: Outcome) {
+        if let Some(server) = self.servers().get(index.get()) {
+            server.ledger().count(outcome);
         }
     }
 

@@ -197,7 +197,9 @@ async fn watch(groups: Arc<[Group]>, group: usize, index: ServerIndex, connector
     for look in 0_u64.. {
         let found = check.look(&connector, server, request).await;
         let readiness = if found.is_ok() { Readiness::Ready } else { Readiness::NotReady };
+        server.ledger().note_look(found.as_ref().err().map(String::as_str));
         if let Some(readiness) = standing.take(readiness, &check.settings) {
+            server.ledger().note_readiness(readiness);
             server.state().set_ready(readiness);
             tell(group, server, found.err());
         }
