@@ -37,6 +37,7 @@ mod http2_frames;
 mod large_files;
 mod limits;
 mod listeners;
+mod metrics;
 mod odd_fields;
 mod origins;
 mod parity;
