@@ -42,6 +42,7 @@ mod http2_upstreams;
 mod large_files;
 mod limits;
 mod listeners;
+mod metrics;
 mod odd_fields;
 mod origins;
 mod parity;

@@ -15,6 +15,7 @@ mod folder;
 #[cfg(test)]
 mod golden;
 mod health;
+mod metrics;
 mod model;
 mod path_rewrite;
 mod proxy_options;
@@ -37,6 +38,7 @@ pub use error_page::{ErrorPage, Statuses};
 pub use file_pattern::FilePattern;
 pub use folder::Folder;
 pub use health::{Breaker, CheckRequest, Health, HealthCheck};
+pub use metrics::Metrics;
 pub use model::*;
 pub use path_rewrite::{PathRewrite, Rewritten};
 pub use proxy_options::{Accel, HostHeader, ProxyOptions};

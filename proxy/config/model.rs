@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{
-    BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, ProxyOptions, RouteTimeouts, Span, Spanned, Template,
-    TrustedProxies, Upstream,
+    BufferRequest, Buffering, CodedFiles, Compression, ContentSecurityPolicy, Folder, Metrics, ProxyOptions, RouteTimeouts, Span, Spanned,
+    Template, TrustedProxies, Upstream,
 };
 use crate::units::{ByteSize, Listen, ServerUrl};
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[log]`.
     pub log: Log,
+    /// `[metrics]`, if it is there.
+    pub metrics: Option<Metrics>,
 }
 
 /// `[server]`.

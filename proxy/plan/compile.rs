@@ -2,7 +2,7 @@
 
 use super::headers::{RequestRules, ResponsePolicy};
 use super::upstreams::Upstreams;
-use super::{Action, Forwarding, Plan, PlannedProcess, Route, RouteOrigin, Router, listeners};
+use super::{Action, Forwarding, Plan, PlannedProcess, Route, RouteOrigin, Router, listeners, metrics};
 use crate::config::{self, Config, Diagnostic, Diagnostics, HeaderRules, PathPattern, Ready, Span, Spanned};
 use crate::units::ServerUrl;
 
@@ -13,6 +13,7 @@ use crate::units::ServerUrl;
 pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let listeners = listeners::compile(&config, &mut diagnostics);
+    let metrics = metrics::compile(&config, &listeners, &mut diagnostics);
     let mut upstreams = Upstreams::new(&config.upstreams);
     let mut router = Router::new(config.routes.len());
     let mut routes = Vec::with_capacity(config.routes.len() + 1);
@@ -57,6 +58,7 @@ pub fn compile(config: Config) -> Result<Plan, Diagnostics> {
         processes,
         log_level: config.log.level,
         access_log: config.log.access,
+        metrics,
     })
 }
 

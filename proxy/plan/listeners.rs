@@ -49,7 +49,7 @@ pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Lis
     listeners
 }
 
-fn is_any_port(address: &ListenAddress) -> bool {
+pub(super) fn is_any_port(address: &ListenAddress) -> bool {
     matches!(address, ListenAddress::Tcp { port: 0, .. })
 }
 

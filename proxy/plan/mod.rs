@@ -7,6 +7,7 @@ mod compile;
 mod forwarding;
 mod headers;
 mod listeners;
+mod metrics;
 mod router;
 mod upstreams;
 
@@ -75,6 +76,8 @@ pub struct Plan {
     pub log_level: LogLevel,
     /// The access log.
     pub access_log: Option<AccessLog>,
+    /// Where Transom tells of itself: a plan of its own, with its own listeners and no routes.
+    pub metrics: Option<Box<Plan>>,
 }
 
 /// One route.

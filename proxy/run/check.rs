@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::fatal::Fatal;
 use super::load::Loaded;
 use super::prepare::{Purpose, prepare};
+use super::status;
 use crate::config::{AccessTarget, Diagnostic, Diagnostics, Span};
 use crate::plan::Plan;
 use crate::serve::LoadReport;
@@ -19,8 +20,12 @@ pub fn check(loaded: Loaded, now: SystemTime) -> Result<LoadReport, Fatal> {
     let Loaded { source, plan } = loaded;
     let mut diagnostics = Diagnostics::default();
     check_places(&plan, &mut diagnostics);
+    let exposed = plan.metrics.as_deref().and_then(status::exposed);
     match prepare(plan, Purpose::Check, now) {
-        Ok((_, report)) if diagnostics.is_empty() => Ok(report),
+        Ok((_, mut report)) if diagnostics.is_empty() => {
+            report.warnings.extend(exposed);
+            Ok(report)
+        }
         Ok(_) => Err(Fatal::diagnostics(&diagnostics, &source)),
         Err(more) => {
             more.0.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
@@ -35,7 +40,8 @@ fn check_places(plan: &Plan, diagnostics: &mut Diagnostics) {
             check_parent(path, server.span, "socket", diagnostics);
         }
     }
-    for listener in &plan.listeners {
+    let own = plan.metrics.iter().flat_map(|own| &own.listeners);
+    for listener in plan.listeners.iter().chain(own) {
         if let ListenAddress::Unix(path) = &listener.address {
             check_parent(path, listener.span, "socket", diagnostics);
         }

@@ -1,7 +1,7 @@
 //! Wires everything: a file is read, compiled, brought to life and served; processes are started before and stopped after.
 //!
 //! `load` turns a file into a plan, `prepare` opens what the plan names, `check` does both and starts nothing, `explain` asks what a request would
-//! get, `serve` runs until a signal, `watch` swaps new builds in meanwhile. `compress` makes the compressed forms of files before they are served.
+//! get, `serve` runs until a signal, `status` finds out how things stand, `watch` swaps new builds in meanwhile. `compress` makes the compressed forms of files before they are served.
 
 mod announce;
 mod check;
@@ -13,6 +13,7 @@ mod prepare;
 mod question;
 mod recovery;
 mod serve;
+mod status;
 mod watch;
 
 pub use check::check;

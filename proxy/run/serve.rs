@@ -10,11 +10,12 @@ use super::fatal::Fatal;
 use super::load::Loaded;
 use super::prepare::{Purpose, prepare};
 use super::recovery;
+use super::status;
 use super::watch::Watch;
 use crate::config::{Diagnostics, Source, Tls};
-use crate::plan::PlannedProcess;
+use crate::plan::{Plan, PlannedProcess};
 use crate::process::{Options, Spec, Supervisor};
-use crate::serve::{Bound, Current, Live, LoadReport, Workers, bind};
+use crate::serve::{Bound, Current, Live, LoadReport, OperationsServer, Workers, bind};
 use crate::telemetry::{AccessLog, CLOSE_PATIENCE, EventFormat, EventLog};
 use crate::units::Scheme;
 use crate::upstream::Checks;
@@ -40,10 +41,14 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let Loaded { source, mut plan } = loaded;
     let workers = worker_count();
     let processes = std::mem::take(&mut plan.processes);
+    let own = plan.metrics.take();
+    let exposed = own.as_deref().and_then(status::exposed);
     let bound = bind(&plan.listeners, workers, plan.timeouts.tcp_keepalive);
+    let own_bound = own.as_deref().map_or_else(|| Ok(Vec::new()), |own| bind(&own.listeners, 1, own.timeouts.tcp_keepalive));
     let load_began = SystemTime::now();
     let prepared = prepare(plan, Purpose::Serve, load_began);
-    let (mut bound, mut live, report) = both(bound, prepared, &source)?;
+    let ([mut bound, mut own_bound], (mut live, mut report)) = all([bound, own_bound], prepared, &source)?;
+    report.warnings.extend(exposed);
     live.set_https_port(bound.iter().find(|bound| bound.scheme() == Scheme::Https).and_then(|bound| bound.port));
     let access_log = match &live.plan().access_log {
         Some(config) => Some(AccessLog::open(config).map_err(Fatal::system("open the access log"))?),
@@ -53,7 +58,12 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     let supervisor = start_processes(&processes);
     let current = Current::new(live);
     let mut threads = Workers::start(&current, &mut bound, access_log.as_ref(), workers).map_err(Fatal::system("start the workers"))?;
-    announce(&current.load(), &bound, &report, (workers, started));
+    let start_own = |own: Box<Plan>| {
+        let survey = status::survey(&current, threads.meters(), supervisor.readiness());
+        OperationsServer::start(*own, &mut own_bound, survey).map_err(|diagnostics| Fatal::diagnostics(&diagnostics, &source))
+    };
+    let own = own.map(start_own).transpose()?;
+    announce(&current.load(), (&bound, &own_bound), &report, (workers, started));
     current.load().begin_coding();
     let checks = current.load().begin_checks();
     let recovery = recovery::start(supervisor.readiness(), &processes, &current.load());
@@ -71,7 +81,11 @@ async fn run(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
     if let Some(watch) = signals.watch.take() {
         watch.close();
     }
-    drop(bound);
+    // Last, so that whoever looks sees the stop.
+    if let Some(own) = own {
+        own.stop().await;
+    }
+    drop((bound, own_bound));
     if let Some(access_log) = access_log {
         access_log.close(CLOSE_PATIENCE);
     }
@@ -95,19 +109,21 @@ async fn stop((threads, checks): (Workers, Checks), supervisor: Supervisor, sign
     tracing::info!(ms = millis(began), "stopped");
 }
 
+/// The listeners of the sites and those of `[metrics]`, and what is served.
+type Opened = ([Vec<Bound>; 2], (Live, LoadReport));
+
 /// Tells all that is wrong with the addresses and with what the plan names, together.
-fn both(
-    bound: Result<Vec<Bound>, Diagnostics>,
+fn all(
+    bound: [Result<Vec<Bound>, Diagnostics>; 2],
     prepared: Result<(Live, LoadReport), Diagnostics>,
     source: &Source,
-) -> Result<(Vec<Bound>, Live, LoadReport), Fatal> {
+) -> Result<Opened, Fatal> {
     let mut diagnostics = Diagnostics::default();
     match (bound, prepared) {
-        (Ok(bound), Ok((live, report))) => return Ok((bound, live, report)),
+        ([Ok(bound), Ok(own)], Ok(prepared)) => return Ok(([bound, own], prepared)),
         (bound, prepared) => {
-            for diagnostic in bound.err().into_iter().chain(prepared.err()).flat_map(|found| found.0) {
-                diagnostics.push(diagnostic);
-            }
+            let wrong = bound.into_iter().filter_map(Result::err).chain(prepared.err());
+            wrong.flat_map(|found| found.0).for_each(|diagnostic| diagnostics.push(diagnostic));
         }
     }
     Err(Fatal::diagnostics(&diagnostics, source))
@@ -118,10 +134,13 @@ fn start_processes(processes: &[PlannedProcess]) -> Supervisor {
     Supervisor::start(specs, Options::default())
 }
 
-fn announce(live: &Live, bound: &[Bound], report: &LoadReport, (workers, started): (usize, Instant)) {
+fn announce(live: &Live, (bound, own): (&[Bound], &[Bound]), report: &LoadReport, (workers, started): (usize, Instant)) {
     announce::announce(&report.warnings);
     for listener in bound {
         tracing::info!(address = %listener.shown, "listening");
+    }
+    for listener in own {
+        tracing::info!(address = %listener.shown, "listening for metrics");
     }
     let port = |scheme| bound.iter().find(|bound| bound.scheme() == scheme).and_then(|bound| bound.port);
     if matches!(live.plan().tls, Some(Tls::Dev))

@@ -12,7 +12,7 @@ use super::http1::connection::{Ended, linger, serve};
 use super::http2;
 use super::plain::SendFile;
 use super::preamble;
-use super::worker::{LINGER_DRAINING_MAX, OpenGuard, Tally, Worker};
+use super::worker::{ConnectionGuard, LINGER_DRAINING_MAX, Tally, Worker};
 use crate::http::request::RequestHead;
 use crate::tls::{Alpn, HandshakeError, HandshakeFailure, PLAIN_HTTP_ANSWER, TlsStream};
 
@@ -23,9 +23,12 @@ impl<S: AsyncRead + AsyncWrite + SendFile + Unpin + 'static> Transport for S {}
 
 /// Serves an accepted connection in a task of its own.
 pub(crate) fn spawn<S: Transport>(stream: S, mut client: Client, worker: &Rc<Worker>) {
+    if worker.is_full() {
+        return;
+    }
     let worker = Rc::clone(worker);
     client.has_trusted_peer = has_trusted_peer(&client, &worker);
-    let guard = OpenGuard::new(&worker);
+    let guard = ConnectionGuard::new(&worker);
     if client.has_trusted_peer && worker.frame().plan().proxy_protocol {
         tokio::task::spawn_local(announced(stream, client, worker, guard));
     } else if client.is_secure() {
@@ -36,7 +39,7 @@ pub(crate) fn spawn<S: Transport>(stream: S, mut client: Client, worker: &Rc<Wor
 }
 
 /// A connection that begins with the word of a proxy.
-async fn announced<S: Transport>(mut stream: S, client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+async fn announced<S: Transport>(mut stream: S, client: Client, worker: Rc<Worker>, guard: ConnectionGuard) {
     let announced = tokio::select! {
         biased;
         client = preamble::take(&mut stream, client, &worker) => client,
@@ -49,7 +52,7 @@ async fn announced<S: Transport>(mut stream: S, client: Client, worker: Rc<Worke
     }
 }
 
-async fn speak_tls<S: Transport>(stream: S, mut client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+async fn speak_tls<S: Transport>(stream: S, mut client: Client, worker: Rc<Worker>, guard: ConnectionGuard) {
     let Some(stream) = Box::pin(handshake(stream, &client, &worker)).await else { return };
     client.tls_version = Some(stream.protocol_version());
     match stream.alpn() {
@@ -70,14 +73,14 @@ fn has_trusted_peer(client: &Client, worker: &Worker) -> bool {
     !trusted.is_empty() && trusted.includes(client.address.map(|address| address.ip()))
 }
 
-async fn speak_http1<S: Transport>(stream: S, client: Client, worker: Rc<Worker>, guard: OpenGuard) {
+async fn speak_http1<S: Transport>(stream: S, client: Client, worker: Rc<Worker>, guard: ConnectionGuard) {
     if let Ended::Tunnel(stream, first, tunnel) = serve(stream, &client, &worker).await {
         spawn_tunnel(stream, first, tunnel, &worker, guard);
     }
 }
 
 /// A tunnel gets a task of its own: a small one, instead of the one that had room for HTTP.
-fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker: &Rc<Worker>, guard: OpenGuard) {
+fn spawn_tunnel<S: Transport>(stream: S, first: Vec<u8>, tunnel: Tunnel, worker: &Rc<Worker>, guard: ConnectionGuard) {
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
         let moved = run_tunnel(stream, first, tunnel, worker).await;

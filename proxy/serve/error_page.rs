@@ -51,7 +51,11 @@ pub(crate) fn find(live: &Live, route: &LiveRoute, status: StatusCode, (request,
 fn own_assets(route: &LiveRoute) -> Option<&Assets> {
     match &route.action {
         LiveAction::Assets(assets) => Some(assets),
-        LiveAction::Forward { .. } | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
+        LiveAction::Forward { .. }
+        | LiveAction::Redirect { .. }
+        | LiveAction::Respond { .. }
+        | LiveAction::Operations(_)
+        | LiveAction::NotFound => None,
     }
 }
 

@@ -101,6 +101,7 @@ fn decide_route<'a>(live: &'a Live, client: &Client, head: &RequestHead) -> Deci
             let length = if *status == StatusCode::NO_CONTENT { ContentLength::None } else { ContentLength::Known(body.len() as u64) };
             Decision::Reply(route, ResponseHead::new(*status, Some(block), length), Body::Memory(body.clone()))
         }
+        LiveAction::Operations(operations) => operations.decide(route, &path, (client, head)),
         LiveAction::NotFound => Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "no route")),
     }
 }

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::compress::Fixed;
 use super::forward::{Spool, Target, Waiting};
+use super::operations::Operations;
 use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken, Vault};
 use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment, Timeouts};
 use crate::http::fields::FieldBlock;
@@ -62,9 +63,23 @@ pub(crate) struct LiveRoute {
 /// What a route does.
 pub(crate) enum LiveAction {
     Assets(Arc<Assets>),
-    Forward { group: usize, strip: String, forwarding: Forwarding, vault: Option<Arc<Vault>> },
-    Redirect { status: StatusCode, to: HeaderValue, keeps_query: bool },
-    Respond { status: StatusCode, content: Fixed },
+    Forward {
+        group: usize,
+        strip: String,
+        forwarding: Forwarding,
+        vault: Option<Arc<Vault>>,
+    },
+    Redirect {
+        status: StatusCode,
+        to: HeaderValue,
+        keeps_query: bool,
+    },
+    Respond {
+        status: StatusCode,
+        content: Fixed,
+    },
+    /// Tell how things stand.
+    Operations(Operations),
     NotFound,
 }
 
@@ -137,7 +152,11 @@ impl Live {
         let route = self.routes.get(route)?;
         match &route.action {
             LiveAction::Assets(assets) => Some((assets, &route.kept)),
-            LiveAction::Forward { .. } | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
+            LiveAction::Forward { .. }
+            | LiveAction::Redirect { .. }
+            | LiveAction::Respond { .. }
+            | LiveAction::Operations(_)
+            | LiveAction::NotFound => None,
         }
     }
 
@@ -200,13 +219,23 @@ impl Live {
         self.with_routes(routes)
     }
 
+    /// The same with this behind every path that no route has.
+    pub(super) fn answering(mut self, operations: Operations) -> Self {
+        if let (Some(live), Some(planned)) = (self.routes.last_mut(), self.plan.routes.last()) {
+            *live = Arc::new(LiveRoute::new(planned, LiveAction::Operations(operations), Kept::default()));
+        }
+        self
+    }
+
     /// The same without its files: where they were, nothing is found.
     pub(super) fn without_files(&self) -> Self {
         let without = |(live, planned): (&Arc<LiveRoute>, &plan::Route)| match live.action {
             LiveAction::Assets(_) => Arc::new(LiveRoute::new(planned, LiveAction::NotFound, Kept::default())),
-            LiveAction::Forward { .. } | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => {
-                Arc::clone(live)
-            }
+            LiveAction::Forward { .. }
+            | LiveAction::Redirect { .. }
+            | LiveAction::Respond { .. }
+            | LiveAction::Operations(_)
+            | LiveAction::NotFound => Arc::clone(live),
         };
         self.with_routes(self.routes.iter().zip(&self.plan.routes).map(without).collect())
     }
@@ -280,6 +309,11 @@ impl Live {
         self.routes.get(self.site).map(Arc::as_ref)
     }
 
+    /// All groups of servers.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
     /// The group of servers with this index.
     pub(crate) fn group(&self, index: usize) -> Option<&Group> {
         self.groups.get(index)
@@ -321,7 +355,11 @@ impl LiveRoute {
             LiveAction::Forward { group, strip, forwarding, vault } => {
                 Some(Target { group: *group, strip, forwarding, vault: vault.as_ref() })
             }
-            LiveAction::Assets(_) | LiveAction::Redirect { .. } | LiveAction::Respond { .. } | LiveAction::NotFound => None,
+            LiveAction::Assets(_)
+            | LiveAction::Redirect { .. }
+            | LiveAction::Respond { .. }
+            | LiveAction::Operations(_)
+            | LiveAction::NotFound => None,
         }
     }
 }

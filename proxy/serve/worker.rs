@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::clock::Clock;
 use super::compress::Encoders;
+use super::counters::Counters;
 use super::current::{Current, Snapshot, View};
 use super::deadline::Deadline;
 use super::disk::Disk;
@@ -40,8 +42,10 @@ pub(crate) struct Worker {
     pub(crate) nonces: Nonces,
     /// Cancelled when no new request is to be taken.
     pub(crate) draining: CancellationToken,
-    /// Connections that are open.
+    /// What is open, and is waited for at a stop: listeners, connections, requests that are answered in tasks of their own.
     pub(crate) open: Cell<usize>,
+    counters: Arc<Counters>,
+    connections_max: u64,
     pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) buffers: Pool<Box<Buffers>>,
     pub(crate) inbounds: Pool<Inbound>,
@@ -68,8 +72,13 @@ pub(crate) struct Tally {
 }
 
 impl Worker {
-    /// A worker without connections.
-    pub(crate) fn new(current: &Current, recorder: Option<Recorder>, draining: &CancellationToken) -> Rc<Self> {
+    /// A worker without connections. It counts in `counters`, and has `connections_max` at a time.
+    pub(crate) fn new(
+        current: &Current,
+        recorder: Option<Recorder>,
+        draining: &CancellationToken,
+        (counters, connections_max): (Arc<Counters>, u64),
+    ) -> Rc<Self> {
         let (connect_timeout, header_bytes_max) = {
             let live = current.load();
             (live.plan().timeouts.connect, live.plan().limits.upstream_header.0)
@@ -87,6 +96,8 @@ impl Worker {
             // One of its own: every request asks it, and it has a lock.
             draining: draining.child_token(),
             open: Cell::new(0),
+            counters,
+            connections_max,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             buffers: Pool::default(),
             inbounds: Pool::default(),
@@ -115,10 +126,19 @@ impl Worker {
         drop(self.view.frame());
     }
 
-    /// Writes the access record of one request.
+    /// `true` when no further connection is to be served.
+    pub(crate) fn is_full(&self) -> bool {
+        self.counters.connections() >= self.connections_max
+    }
+
+    /// Counts and writes the access record of one request.
     pub(crate) fn record(&self, client: &Client, head: &RequestHead, tally: &Tally, started: Instant) {
         if let Some(cause) = tally.cause.as_deref() {
             tracing::debug!(cause, target = %String::from_utf8_lossy(head.target()), "request failed");
+        }
+        // What ended before it was a request (a handshake, say) is a line of the log alone.
+        if tally.sent.status.is_some() || !head.method_token().is_empty() {
+            self.counters.count(tally.sent.status);
         }
         let Some(recorder) = &self.recorder else { return };
         let duration = started.elapsed();
@@ -203,7 +223,7 @@ impl Drop for Entry<'_> {
     }
 }
 
-/// Counts a connection while it is open.
+/// Counts something while it is open.
 pub(crate) struct OpenGuard(Rc<Worker>);
 
 impl OpenGuard {
@@ -216,6 +236,22 @@ impl OpenGuard {
 impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
+/// Counts a connection while it is open.
+pub(crate) struct ConnectionGuard(OpenGuard);
+
+impl ConnectionGuard {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.counters.open();
+        Self(OpenGuard::new(worker))
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.0.0.counters.close();
     }
 }
 

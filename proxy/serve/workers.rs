@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::counters::{Counters, Meters};
 use super::current::Current;
 use super::listener::{Bound, Share, take_share};
 use super::worker::Worker;
@@ -23,6 +25,7 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     draining: CancellationToken,
     stopped: mpsc::Receiver<Stopped>,
+    meters: Meters,
 }
 
 /// What a worker says when it has ended.
@@ -41,17 +44,25 @@ impl Workers {
         let draining = CancellationToken::new();
         let (sender, stopped) = mpsc::channel(count.max(1));
         let mut threads = Vec::with_capacity(count);
-        for index in 0..count {
+        let counters: Vec<Arc<Counters>> = (0..count).map(|_| Arc::default()).collect();
+        for (index, counters) in counters.iter().enumerate() {
             let seat = Seat {
                 current: current.clone(),
                 shares: take_share(bound),
                 recorder: access_log.map(AccessLog::handle),
+                counters: Arc::clone(counters),
                 draining: draining.clone(),
                 stopped: sender.clone(),
             };
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || seat.work())?);
         }
-        Ok(Self { threads, draining, stopped })
+        let meters = Meters::new(&counters, draining.clone());
+        Ok(Self { threads, draining, stopped, meters })
+    }
+
+    /// What they count.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Takes no new connection and no new request, and waits until all that was under way has ended or the grace of the plan has passed. Returns the
@@ -84,13 +95,14 @@ struct Seat {
     current: Current,
     shares: Vec<Share>,
     recorder: Option<Recorder>,
+    counters: Arc<Counters>,
     draining: CancellationToken,
     stopped: mpsc::Sender<Stopped>,
 }
 
 impl Seat {
     fn work(self) {
-        let Self { current, shares, recorder, draining, stopped } = self;
+        let Self { current, shares, recorder, counters, draining, stopped } = self;
         // However this thread ends, who waits for it is told.
         let mut stopped = StoppedGuard { stopped, cut: 0 };
         let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
@@ -100,7 +112,7 @@ impl Seat {
                 return;
             }
         };
-        let worker = Worker::new(&current, recorder, &draining);
+        let worker = Worker::new(&current, recorder, &draining, (counters, u64::MAX));
         stopped.cut = runtime.block_on(work(Rc::clone(&worker), shares));
         // A thread of the blocking pool may hang on a dead disk or a dead resolver: it is not waited for.
         runtime.shutdown_background();
@@ -143,8 +155,13 @@ async fn work(worker: Rc<Worker>, shares: Vec<Share>) -> usize {
     tokio::task::spawn_local(async move { sweeper.connector.sweep().await });
     worker.draining.cancelled().await;
     let deadline = Instant::now() + worker.frame().plan().grace;
+    emptied(&worker, deadline).await;
+    worker.open.get()
+}
+
+/// Waits until nothing is open, or the deadline has passed.
+pub(super) async fn emptied(worker: &Worker, deadline: Instant) {
     while worker.open.get() > 0 && Instant::now() < deadline {
         tokio::time::sleep(DRAIN_TICK).await;
     }
-    worker.open.get()
 }

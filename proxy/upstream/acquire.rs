@@ -11,6 +11,7 @@ use super::connector::{ConnectError, Connection, Connector};
 use super::denied::DENIED_WAIT_MAX;
 use super::group::{Group, Key, Picked};
 use super::hold::{Place, Probe};
+use super::ledger::Outcome;
 use super::server::Server;
 use super::tried::Tried;
 
@@ -170,6 +171,7 @@ pub(super) trait Source {
                 Err(error) => error,
             };
             group.note_unreachable(found.index(), error.cause());
+            group.count(found.index(), Outcome::Failed);
             tried.push(found.index());
             timed_out += usize::from(matches!(error, ConnectError::TimedOut(_)));
             last = Some(error);

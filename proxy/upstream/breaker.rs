@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::group::{Group, ServerIndex};
+use super::ledger::Outcome;
 use crate::config::Breaker;
 
 impl Group {
@@ -17,6 +18,7 @@ impl Group {
         let Some(server) = self.servers().get(index.get()) else { return };
         let state = server.state();
         let count = state.note_failure();
+        server.ledger().note_failure(cause, count);
         let Some(Breaker { failures, open }) = self.breaker else { return };
         let is_probe = state.is_half_open();
         if state.is_open() || (count < failures && !is_probe) {
@@ -51,6 +53,13 @@ impl Group {
         let Some(server) = self.servers().get(index.get()).filter(|server| server.state().is_set_aside()) else { return };
         server.state().note_success();
         tracing::info!(upstream = self.name(), server = server.url(), "the server is there again, and gets its share");
+    }
+
+    /// A request to this server has ended in this way.
+    pub fn count(&self, index: ServerIndex, outcome: Outcome) {
+        if let Some(server) = self.servers().get(index.get()) {
+            server.ledger().count(outcome);
+        }
     }
 
     /// It answered.

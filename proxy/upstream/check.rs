@@ -220,7 +220,9 @@ async fn watch(groups: Arc<[Group]>, group: usize, index: ServerIndex, connector
         }
         had_failed = found.is_err();
         let readiness = if found.is_ok() { Readiness::Ready } else { Readiness::NotReady };
+        server.ledger().note_look(found.as_ref().err().map(String::as_str));
         if let Some(readiness) = standing.take(readiness, &check.settings) {
+            server.ledger().note_readiness(readiness);
             server.state().set_ready(readiness);
             tell(group, server, found.err());
         }

@@ -34,7 +34,7 @@ pub struct Group {
     wait: Duration,
     pub(super) hold: Hold,
     /// Where a server has a limit.
-    queue: Option<Queue>,
+    pub(super) queue: Option<Queue>,
     retry: Retry,
     pub(super) breaker: Option<Breaker>,
     pub(super) check: Option<Check>,
@@ -248,7 +248,7 @@ impl Group {
     /// Waits in the queue for a server with room.
     pub(super) async fn wait_for_room(&self, key: &Key<'_>, tried: &[ServerIndex], deadline: Instant) -> Result<Picked<'_>, ConnectError> {
         let busy = |what: &str| ConnectError::NotReady(format!("{}: all servers have max_conns requests; {what}", self.name));
-        let place = self.queue.as_ref().filter(|_| !self.wait.is_zero()).and_then(Queue::enter);
+        let place = self.queue.as_ref().and_then(|queue| if self.wait.is_zero() { queue.refuse() } else { queue.enter() });
         let Some(place) = place else { return Err(busy("too many are waiting")) };
         let picked = place.until(deadline, || self.pick_first_come(key, tried)).await;
         picked.ok_or_else(|| busy(&format!("waited {:?}", self.wait)))

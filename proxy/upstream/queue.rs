@@ -1,15 +1,16 @@
 //! Requests that wait because all servers have as many as they may: bounded in number and in time, let on in the order they came.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::waits::Waits;
+
 /// The queue in front of a group.
 #[derive(Debug)]
 pub(super) struct Queue {
-    waiting: AtomicUsize,
+    waiting: Waits,
     waiting_max: usize,
     /// Told by each request that ends.
     freed: Arc<Notify>,
@@ -21,7 +22,7 @@ pub(super) struct Waiting<'a>(&'a Queue);
 impl Queue {
     /// An empty queue.
     pub(super) fn new(waiting_max: usize) -> Self {
-        Self { waiting: AtomicUsize::new(0), waiting_max, freed: Arc::default() }
+        Self { waiting: Waits::default(), waiting_max, freed: Arc::default() }
     }
 
     /// What is to be told of requests that end.
@@ -31,16 +32,23 @@ impl Queue {
 
     /// `true` while somebody waits, whom a newcomer must not overtake.
     pub(super) fn has_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.waiting.now() > 0
     }
 
     /// Takes a place, unless all are taken.
     pub(super) fn enter(&self) -> Option<Waiting<'_>> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Waiting(self))
+        self.waiting.begin(self.waiting_max).then(|| Waiting(self))
+    }
+
+    /// Gives no place, where nobody is to wait.
+    pub(super) fn refuse(&self) -> Option<Waiting<'_>> {
+        self.waiting.note_refused();
+        None
+    }
+
+    /// Those who wait.
+    pub(super) fn waiting(&self) -> &Waits {
+        &self.waiting
     }
 }
 
@@ -52,15 +60,32 @@ impl Waiting<'_> {
             if let Some(found) = look() {
                 return Some(found);
             }
-            tokio::time::timeout_at(deadline, self.0.freed.notified()).await.ok()?;
+            if tokio::time::timeout_at(deadline, self.0.freed.notified()).await.is_err() {
+                self.0.waiting.note_timed_out();
+                return None;
+            }
         }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.end();
         // Whom a server was freed for may have gone without it: the next looks too.
         self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_finds_all_places_taken_frees_none() {
+        let queue = Queue::new(1);
+        let place = queue.enter();
+        assert_eq!([place.is_some(), queue.enter().is_none(), queue.enter().is_none(), queue.has_waiting()], [true; 4]);
+        drop(place);
+        assert!(!queue.has_waiting() && queue.enter().is_some());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::ledger::Ledger;
 use super::name::Name;
 use super::peer::{PeerMaker, ServerPeer};
 use super::resolver::Resolver;
@@ -102,6 +103,11 @@ impl Server {
     /// What is known of it while requests go to it.
     pub fn state(&self) -> &Arc<ServerState> {
         &self.state
+    }
+
+    /// What is told of it, and what no choice goes by.
+    pub(super) fn ledger(&self) -> &Ledger {
+        self.state.ledger()
     }
 
     /// Leaves its place to the next of its addresses: for requests that ask for no idle connection, which would have moved the turn on.

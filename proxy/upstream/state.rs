@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::ledger::Ledger;
+
 /// A whole share.
 pub(super) const SHARE_WHOLE: u32 = 1000;
 /// What a server gets at once that came back: one request of a hundred.
@@ -40,6 +42,8 @@ pub struct ServerState {
     /// Told when a request has ended, where there may be some that wait for that.
     freed: Option<Arc<Notify>>,
     made: Instant,
+    /// What no choice goes by. Here, because what is counted when a request ends is on the lines of memory that its end writes anyway.
+    ledger: Ledger,
 }
 
 impl ServerState {
@@ -57,7 +61,13 @@ impl ServerState {
             ready: AtomicBool::new(true),
             freed,
             made: Instant::now(),
+            ledger: Ledger::default(),
         }
+    }
+
+    /// What is told of it, and what no choice goes by.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// `true` when it may be asked: its health is good, and it is not left alone.
@@ -112,6 +122,17 @@ impl ServerState {
             0 => false,
             until => self.now() < until,
         }
+    }
+
+    /// For how long it is still left alone.
+    pub(super) fn left_alone_for(&self) -> Option<Duration> {
+        let until = self.open_until.load(Ordering::Relaxed);
+        until.checked_sub(self.now()).filter(|&left| left > 0).map(Duration::from_millis)
+    }
+
+    /// As many requests as it may have at once; `None`: any number.
+    pub(super) fn active_max(&self) -> Option<u32> {
+        (self.active_max != u32::MAX).then_some(self.active_max)
     }
 
     /// `true` when it may have one more request.

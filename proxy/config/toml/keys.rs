@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn every_example_is_toml_and_every_near_name_leads_to_a_built_key() {
-        for table in TABLES.iter().chain([&&ROOT, &&ROUTE_HEADERS, &&HEADER_RULES]) {
+        for table in TABLES.iter().chain([&&ROOT, &&ROUTE_HEADERS, &&HEADER_RULES, &&METRICS]) {
             for key in table.built() {
                 let (_, errors) = ::toml::de::DeValue::parse_recoverable(key.text);
                 assert!(errors.is_empty(), "{} in {}: {}", key.name, table.title, key.text);

@@ -21,6 +21,7 @@ mod item;
 mod keys;
 mod limits;
 mod log;
+mod metrics;
 mod passage;
 mod pattern;
 mod process;
@@ -75,6 +76,7 @@ fn read_root(mut root: Table<'_>) -> Config {
         processes: process::read(root.item("process")),
         routes: route::read(root.item("route")),
         log: log::read(root.table("log", &keys::LOG, "[log]")),
+        metrics: metrics::read(root.table("metrics", &keys::METRICS, "[metrics]")),
     };
     root.finish();
     config

@@ -134,6 +134,9 @@ html_cache = "private"
 [log]
 level = "debug"
 access = { format = "combined", to = "/var/log/access.log", skip = ["/livez"] }
+
+[metrics]
+listen = ["127.0.0.1:9090", "unix:/run/transom/metrics.sock"]
 "#;
 
 fn read_text(text: &str) -> Result<Config, Diagnostics> {
@@ -162,7 +165,13 @@ fn an_empty_file_is_a_config_of_defaults() {
         GlobalHeaders { preset: Spanned::new(HeaderPreset::Spa, Span::default()), rules: HeaderRules::default(), csp: None }
     );
     assert_eq!(config.log, Log { level: LogLevel::Info, access: Some(defaults::access()) });
-    assert!(config.tls.is_none() && config.routes.is_empty() && config.upstreams.is_empty() && config.processes.is_empty());
+    assert!(
+        config.tls.is_none()
+            && config.routes.is_empty()
+            && config.upstreams.is_empty()
+            && config.processes.is_empty()
+            && config.metrics.is_none()
+    );
 }
 
 #[test]
@@ -249,6 +258,8 @@ fn every_key_of_the_tables_is_read() {
     assert_eq!(config.processes[0].env, [("NODE_ENV".into(), "production".into()), ("EMPTY".into(), String::new())]);
     assert_eq!(config.processes[0].ready.as_ref().map(|ready| &ready.value), Some(&Ready::Upstream("api".into())));
     assert_eq!(config.log.level, LogLevel::Debug);
+    let listen = ["127.0.0.1:9090", "unix:/run/transom/metrics.sock"].map(|text| Listen::parse(text).unwrap());
+    assert_eq!(config.metrics.map(|metrics| metrics.listen.into_iter().map(|one| one.value).collect()), Some(listen.to_vec()));
     let access = config.log.access.expect("access is on");
     assert_eq!((access.format, access.skip.as_slice()), (AccessFormat::Combined, ["/livez".to_owned()].as_slice()));
     assert!(matches!(access.to, AccessTarget::File(path) if path.value.to_str() == Some("/var/log/access.log")));

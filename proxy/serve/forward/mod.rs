@@ -54,7 +54,7 @@ use crate::assets::Vault;
 use crate::http::proxy_protocol::{self, Version};
 use crate::plan::Forwarding;
 use crate::units::Protocol;
-use crate::upstream::{ConnectError, Connection, Group, Key, Picked, Server, ServerIndex, Slot, Tried};
+use crate::upstream::{ConnectError, Connection, Group, Key, Outcome, Picked, Server, ServerIndex, Slot, Tried};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
@@ -197,12 +197,7 @@ async fn attempt<B: RequestBody, R: Responder>(
         };
         match relayed {
             Ok(relayed) => {
-                let is_unwanted = exchange.responder.sent().status.is_some_and(|status| group.retry().on.has_status(status));
-                if is_unwanted {
-                    group.note_failure(picked.index(), "the response has a status of retry.on");
-                } else {
-                    group.note_success(picked.index());
-                }
+                note_answer((group, picked.index()), exchange.responder.sent().status, &relayed);
                 break settle(relayed, picked, (exchange, route, target), announces, (live, worker)).await;
             }
             Err(failure) => {
@@ -221,6 +216,21 @@ async fn attempt<B: RequestBody, R: Responder>(
     };
     worker.vectors.give(head);
     result
+}
+
+/// What an answer says of its server. It was sent with this status, unless it stands for a file or a tunnel.
+fn note_answer((group, server): (&Group, ServerIndex), sent: Option<StatusCode>, relayed: &Relayed) {
+    if sent.is_some_and(|status| group.retry().on.has_status(status)) {
+        group.note_failure(server, "the response has a status of retry.on");
+    } else {
+        group.note_success(server);
+    }
+    let outcome = match relayed {
+        Relayed::Done(_) => sent.map_or(Outcome::Failed, Outcome::of),
+        Relayed::File(head, _) => Outcome::of(head.status),
+        Relayed::Upgraded(..) => Outcome::Informational,
+    };
+    group.count(server, outcome);
 }
 
 /// Writes the head of the request, and before it what is told of the connection.

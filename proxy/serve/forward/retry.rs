@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::relay::Failure;
 use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
-use crate::upstream::{Group, ServerIndex, Tried};
+use crate::upstream::{Group, Outcome, ServerIndex, Tried};
 
 /// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
 const TRIES_MAX: u32 = 10;
@@ -128,13 +128,21 @@ pub(super) fn pass_by(tried: &mut Tried, server: ServerIndex, group: &Group) {
 
 /// What a failure says of the server. That a kept connection had just been closed says nothing of it, and the client's failures do not either.
 pub(super) fn note(group: &Group, server: ServerIndex, failure: &Failure, was_reused: bool) {
+    let failed = |cause: &str| {
+        group.note_failure(server, cause);
+        group.count(server, Outcome::Failed);
+    };
     match failure {
         Failure::NoResponse(_) if was_reused => {}
-        Failure::NoResponse(cause) | Failure::BadResponse(cause) => group.note_failure(server, cause),
-        Failure::TimedOut(cause) => group.note_failure(server, cause),
-        Failure::Unwanted(status) => group.note_failure(server, &format!("the response was {status}")),
+        Failure::NoResponse(cause) | Failure::BadResponse(cause) => failed(cause),
+        Failure::TimedOut(cause) => failed(cause),
+        Failure::Unwanted(status) => {
+            group.note_failure(server, &format!("the response was {status}"));
+            group.count(server, Outcome::of(*status));
+        }
         // It may be about to stop, which it is to do in peace.
-        Failure::NotTaken(_) | Failure::Unsayable(_) | Failure::RequestBody(_) | Failure::Client(_) => {}
+        Failure::NotTaken(_) => {}
+        Failure::Unsayable(_) | Failure::RequestBody(_) | Failure::Client(_) => group.count(server, Outcome::Abandoned),
     }
 }
 

@@ -24,9 +24,9 @@ pub(in super::super) const ROOT: Keys = Keys {
         key("process", "{ api = { command = [\"node\", \"server.js\"] } }"),
         key("route", "[{ path = \"/\", root = \"dist\" }]"),
         key("log", "{ level = \"info\" }"),
+        key("metrics", "{ listen = \"127.0.0.1:9090\" }"),
         later("$schema", "editors get no completion from it"),
         later("include", "everything stands in one file"),
-        later("metrics", "the access log is the only telemetry"),
         later("admin", ""),
     ],
     near: &[
@@ -34,6 +34,9 @@ pub(in super::super) const ROOT: Keys = Keys {
         ("location", "route"),
         ("ssl", "tls"),
         ("logging", "log"),
+        ("prometheus", "metrics"),
+        ("telemetry", "metrics"),
+        ("status", "metrics"),
         ("processes", "process"),
         ("http", "server"),
         ("gzip", "compression"),
@@ -306,6 +309,12 @@ pub(in super::super) const LOG: Keys = Keys {
     title: "[log]",
     keys: &[key("level", "\"info\""), key("access", "{ format = \"json\", to = \"stdout\" }")],
     near: &[("access_log", "access"), ("format", "access")],
+};
+
+pub(in super::super) const METRICS: Keys = Keys {
+    title: "[metrics]",
+    keys: &[key("listen", "\"127.0.0.1:9090\""), later("otlp", "Prometheus asks for `/metrics`, and `traceparent` passes traces on")],
+    near: &[("address", "listen"), ("bind", "listen"), ("port", "listen"), ("prometheus", "listen")],
 };
 
 pub(in super::super) const ACCESS: Keys = Keys {

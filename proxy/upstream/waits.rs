@@ -1,0 +1,83 @@
+//! How many wait for something, and how it went for those who did. What they wait for is the matter of `hold` and `queue`.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Those who wait, counted by all workers.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    now: AtomicUsize,
+    begun: AtomicU64,
+    timed_out: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The counts at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WaitsSnapshot {
+    /// Who waits now.
+    pub now: usize,
+    /// Who began to wait since the start.
+    pub begun: u64,
+    /// Who waited in vain for as long as anybody does.
+    pub timed_out: u64,
+    /// Who found all places taken.
+    pub refused: u64,
+}
+
+impl Waits {
+    /// Counts one more, unless as many wait as may.
+    pub(super) fn begin(&self, max: usize) -> bool {
+        if self.now.fetch_add(1, Ordering::Relaxed) >= max {
+            self.now.fetch_sub(1, Ordering::Relaxed);
+            self.note_refused();
+            return false;
+        }
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// One waits no more.
+    pub(super) fn end(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One has waited in vain.
+    pub(super) fn note_timed_out(&self) {
+        self.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was not let in.
+    pub(super) fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Who waits now.
+    pub(super) fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// The counts.
+    pub(super) fn snapshot(&self) -> WaitsSnapshot {
+        WaitsSnapshot {
+            now: self.now(),
+            begun: self.begun.load(Ordering::Relaxed),
+            timed_out: self.timed_out.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_let_in_does_not_wait() {
+        let waits = Waits::default();
+        assert_eq!([waits.begin(1), waits.begin(1)], [true, false]);
+        waits.note_timed_out();
+        assert_eq!(waits.snapshot(), WaitsSnapshot { now: 1, begun: 1, timed_out: 1, refused: 1 });
+        waits.end();
+        assert!(waits.begin(1));
+    }
+}
