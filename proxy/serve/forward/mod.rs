@@ -36,7 +36,7 @@ pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
-use self::retry::{Follow, Tries, pass_by};
+use self::retry::{Tries, pass_by};
 use self::way_back::WayBack;
 use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
@@ -144,17 +144,12 @@ async fn attempt<B: RequestBody, R: Responder>(
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
     let mut tries = Tries::new(group, exchange.head.method());
-    // What a server did that there is no further try for, unless it is gone.
-    let mut doubted: Option<(Failure, &Server)> = None;
     let result = loop {
         let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
-        let was_gone = tried.take_had_none();
-        if let Some((failure, server)) = doubted.take().filter(|_| !was_gone) {
-            // The new connection was for finding that out.
-            drop(connection);
+        if let Some((failure, server)) = tries.take_doubted(tried) {
             break Err(refuse_failure(failure, server, live));
         }
         *last = Some(picked.index());
@@ -182,21 +177,15 @@ async fn attempt<B: RequestBody, R: Responder>(
         let was_reused = connection.is_reused();
         match relay.run(exchange, connection).await {
             Ok(relayed) => {
-                let is_unwanted = exchange.responder.sent().status.is_some_and(|status| group.retry().on.has_status(status));
-                if is_unwanted {
-                    group.note_failure(picked.index(), "the response has a status of retry.on");
-                } else {
-                    group.note_success(picked.index());
-                }
+                retry::note_answer(group, picked.index(), exchange.responder.sent().status);
                 break settle(relayed, picked, (exchange, route, target), announces, (live, worker)).await;
             }
             Err(failure) => {
                 retry::note(group, picked.index(), &failure, was_reused);
                 let is_spent = exchange.body.is_started() || exchange.responder.has_begun();
-                match tries.follow(&failure) {
-                    Follow::Again if !is_spent => {}
-                    Follow::IfGone if !is_spent => doubted = Some((failure, picked.server())),
-                    Follow::No | Follow::Again | Follow::IfGone => break Err(refuse_failure(failure, picked.server(), live)),
+                let followed = if is_spent { Err(failure) } else { tries.follow(failure, picked.server()) };
+                if let Err(failure) = followed {
+                    break Err(refuse_failure(failure, picked.server(), live));
                 }
                 reuse = Reuse::Forbidden;
                 pass_by(tried, picked.index(), group);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::relay::Failure;
 use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
-use crate::upstream::{Group, ServerIndex, Tried};
+use crate::upstream::{Group, Server, ServerIndex, Tried};
 
 /// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
 const TRIES_MAX: u32 = 10;
@@ -21,6 +22,8 @@ pub(super) struct Tries<'a> {
     max: u32,
     /// When the first began.
     began: Option<Instant>,
+    /// What a server did that there is no further try for unless it is gone.
+    doubted: Option<(Failure, &'a Server)>,
 }
 
 impl<'a> Tries<'a> {
@@ -30,7 +33,7 @@ impl<'a> Tries<'a> {
     }
 
     fn by(retry: &'a Retry, wait: Duration, method: Method) -> Self {
-        Self { retry, wait, made: 0, max: tries_max(retry, method), began: None }
+        Self { retry, wait, made: 0, max: tries_max(retry, method), began: None, doubted: None }
     }
 
     /// One more begins; gives the time that its response head may take.
@@ -67,8 +70,23 @@ impl<'a> Tries<'a> {
         Some(&self.retry.on).filter(|on| !on.statuses.is_empty() && self.has_next())
     }
 
-    /// Whether the request is to be sent again after this. That nothing of it is lost, the caller knows.
-    pub(super) fn follow(&self, failure: &Failure) -> Follow {
+    /// Goes on to one more try, if there is one after this; else gives the failure back. That nothing of the request is lost, the caller knows.
+    pub(super) fn follow(&mut self, failure: Failure, server: &'a Server) -> Result<(), Failure> {
+        match self.judge(&failure) {
+            Follow::No => return Err(failure),
+            Follow::Again => {}
+            Follow::IfGone => self.doubted = Some((failure, server)),
+        }
+        Ok(())
+    }
+
+    /// What the last server did, if there was a further try only if it was gone, and it was not: the connection that could be had is not for this request.
+    pub(super) fn take_doubted(&mut self, tried: &mut Tried) -> Option<(Failure, &'a Server)> {
+        let was_gone = tried.take_had_none();
+        self.doubted.take().filter(|_| !was_gone)
+    }
+
+    fn judge(&self, failure: &Failure) -> Follow {
         let is_covered = match failure {
             Failure::NoResponse(_) => self.retry.on.reset,
             Failure::TimedOut(_) => self.retry.on.timeout,
@@ -86,7 +104,7 @@ impl<'a> Tries<'a> {
 
 /// Whether there is one more try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Follow {
+enum Follow {
     /// There is none.
     No,
     /// There is.
@@ -119,6 +137,15 @@ pub(super) fn pass_by(tried: &mut Tried, server: ServerIndex, group: &Group) {
     tried.push(server);
     if tried.as_slice().len() >= group.servers().len() {
         tried.clear();
+    }
+}
+
+/// What an answer with this status says of the server.
+pub(super) fn note_answer(group: &Group, server: ServerIndex, status: Option<StatusCode>) {
+    if status.is_some_and(|status| group.retry().on.has_status(status)) {
+        group.note_failure(server, "the response has a status of retry.on");
+    } else {
+        group.note_success(server);
     }
 }
 
@@ -164,7 +191,7 @@ mod tests {
             for _ in 0..count {
                 tries.begin(Duration::ZERO);
             }
-            tries.follow(&gone)
+            tries.judge(&gone)
         };
         let hour = Duration::from_secs(3600);
         let usual = Retry::default();
@@ -182,7 +209,7 @@ mod tests {
         assert_eq!(after(&mut Tries::by(&written, hour, Method::Get), 2), Follow::No, "two are two");
         let mut tries = Tries::by(&usual, hour, Method::Get);
         after(&mut tries, 3);
-        assert_eq!(tries.follow(&Failure::TimedOut("slow")), Follow::No);
+        assert_eq!(tries.judge(&Failure::TimedOut("slow")), Follow::No);
     }
 
     #[test]
