@@ -150,9 +150,10 @@ fn under_repeated_kills_no_repeatable_request_fails_and_a_post_or_patch_is_execu
     assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), outcomes.len());
 }
 
-/// Takes a request and goes down with it, as a process does that is killed: first nobody listens any more, then connections end.
-fn go_down(edge: &Edge, listener: UnixListener) -> UnixListener {
-    let stream = accept(&listener);
+/// Takes a request, says this much and goes down, as a process does that is killed: first nobody listens any more, then connections end.
+fn go_down(edge: &Edge, listener: UnixListener, said: &[u8]) -> UnixListener {
+    let mut stream = accept(&listener);
+    stream.write_all(said).expect("the edge reads");
     let path = edge.site.join("api.sock");
     drop(listener);
     drop(stream);
@@ -172,8 +173,9 @@ fn a_request_that_may_be_repeated_outlasts_one_crash_after_the_other() {
         if request.starts_with("PUT") {
             client.send(b"ab");
         }
-        for _ in 0..6 {
-            listener = go_down(&edge, listener);
+        // Some servers are killed between the head of their answer and its content.
+        for said in [&b""[..], b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"", b"", b""] {
+            listener = go_down(&edge, listener, said);
         }
         let mut stream = accept(&listener);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("an answer");
@@ -234,4 +236,17 @@ fn of_a_long_held_upload_whose_client_has_left_no_end_is_sent() {
     stream.read_to_end(&mut seen).expect("the edge closes");
     assert!(seen.len() < body.len(), "{} bytes", seen.len());
     edge.wait_for_access("the one that left", |line| line["path"] == "/api/gone");
+}
+
+#[test]
+fn a_head_whose_content_takes_its_time_is_passed_on() {
+    let (edge, listener) = played_with(&held());
+    let mut client = edge.connect();
+    client.send(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut stream = accept(&listener);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").expect("the edge reads");
+    // The content comes only once the head is here.
+    assert_eq!(client.head().status, 200);
+    stream.write_all(b"ok").expect("the edge reads");
+    assert_eq!(client.read_until(b"ok"), b"ok");
 }

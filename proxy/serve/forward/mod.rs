@@ -145,20 +145,18 @@ async fn attempt<B: RequestBody, R: Responder>(
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
     let mut tries = Tries::new(group, exchange.head.method());
     let result = loop {
-        let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
+        let (picked, mut connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
-        if let Some((failure, server)) = tries.take_doubted(tried) {
+        if let Some((failure, server)) = tries.take_doubted(tried, &mut connection).await {
             break Err(refuse_failure(failure, server, live));
         }
         *last = Some(picked.index());
         tried.note(picked.index());
         if target.forwarding.differs_by_server() && context.server != picked.index() {
             context.server = picked.index();
-            if let Err(refusal) = write_head(&mut head, &context, announces) {
-                break Err(Failed::Refused(refusal));
-            }
+            write_head(&mut head, &context, announces).map_err(Failed::Refused)?;
         }
         let cookie = choice::cookie(group.new_cookie(&key, picked.index()), exchange.client);
         let relay = Relay {
@@ -168,6 +166,7 @@ async fn attempt<B: RequestBody, R: Responder>(
             request: &head,
             upgrade,
             response_limit: tries.begin(route.timeouts.response),
+            content_wait: tries.content_wait(),
             discards: tries.discards(),
             asks_first: context.asks_first,
             back: WayBack::new(target.strip, target.forwarding, (context.facts, picked.index())),

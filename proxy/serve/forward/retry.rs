@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::relay::Failure;
 use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
-use crate::upstream::{Group, Server, ServerIndex, Tried};
+use crate::upstream::{Connection, Group, Server, ServerIndex, Tried};
 
 /// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
 const TRIES_MAX: u32 = 10;
+
+/// The kernel closes the connections of a process that was killed before the socket that it listened on: who connects again at once may still be taken, and
+/// is reset within this time.
+const GOING_MAX: Duration = Duration::from_millis(50);
+/// Long against the time between two writes of a server, and too short for anybody to notice where content takes its time.
+const CONTENT_WAIT: Duration = Duration::from_millis(20);
 
 /// The tries of one request.
 pub(super) struct Tries<'a> {
@@ -65,6 +72,13 @@ impl<'a> Tries<'a> {
         self.max > 1 && self.retry.tries.is_none() && self.made < TRIES_MAX && self.elapsed() < self.wait && self.is_within()
     }
 
+    /// How long the head of a response waits for the first of its content, so that there may be one more try where none comes. Requests that outlast their
+    /// servers wait; for others a head is a response.
+    pub(super) fn content_wait(&self) -> Duration {
+        let may_follow = self.retry.on.reset && !self.wait.is_zero() && self.max > 1 && (self.has_next() || self.outlasts());
+        if may_follow { CONTENT_WAIT } else { Duration::ZERO }
+    }
+
     /// The statuses whose responses are not to be passed on, because there may be one more try.
     pub(super) fn discards(&self) -> Option<&'a RetryOn> {
         Some(&self.retry.on).filter(|on| !on.statuses.is_empty() && self.has_next())
@@ -80,10 +94,15 @@ impl<'a> Tries<'a> {
         Ok(())
     }
 
-    /// What the last server did, if there was a further try only if it was gone, and it was not: the connection that could be had is not for this request.
-    pub(super) fn take_doubted(&mut self, tried: &mut Tried) -> Option<(Failure, &'a Server)> {
+    /// What the last server did, if there was a further try only if it was gone, and it was not: this new connection to it lasts.
+    pub(super) async fn take_doubted(&mut self, tried: &mut Tried, connection: &mut Connection) -> Option<(Failure, &'a Server)> {
         let was_gone = tried.take_had_none();
-        self.doubted.take().filter(|_| !was_gone)
+        let doubted = self.doubted.take().filter(|_| !was_gone)?;
+        let mut byte = [0];
+        match tokio::time::timeout(GOING_MAX, connection.read(&mut byte)).await {
+            Ok(Ok(0) | Err(_)) => None,
+            Ok(Ok(_)) | Err(_) => Some(doubted),
+        }
     }
 
     fn judge(&self, failure: &Failure) -> Follow {
