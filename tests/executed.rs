@@ -150,9 +150,10 @@ fn under_repeated_kills_no_repeatable_request_fails_and_a_post_or_patch_is_execu
     assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), outcomes.len());
 }
 
-/// Takes a request and goes down with it, as a process does that is killed: first nobody listens any more, then connections end.
-fn go_down(edge: &Edge, listener: UnixListener) -> UnixListener {
-    let stream = accept(&listener);
+/// Takes a request, says this much and goes down, as a process does that is killed: first nobody listens any more, then connections end.
+fn go_down(edge: &Edge, listener: UnixListener, said: &[u8]) -> UnixListener {
+    let mut stream = accept(&listener);
+    stream.write_all(said).expect("the edge reads");
     let path = edge.site.join("api.sock");
     drop(listener);
     drop(stream);
@@ -172,8 +173,9 @@ fn a_request_that_may_be_repeated_outlasts_one_crash_after_the_other() {
         if request.starts_with("PUT") {
             client.send(b"ab");
         }
-        for _ in 0..6 {
-            listener = go_down(&edge, listener);
+        // Some servers are killed between the head of their answer and its content.
+        for said in [&b""[..], b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"", b"", b""] {
+            listener = go_down(&edge, listener, said);
         }
         let mut stream = accept(&listener);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("an answer");
@@ -194,8 +196,7 @@ fn a_server_that_is_there_and_closes_without_an_answer_is_asked_no_more_often_th
             let mut nothing = Vec::new();
             let (mut stream, _) = listener.accept().expect("a connection");
             assert_eq!(client.response().status, 502, "{method}");
-            stream.set_nonblocking(true).expect("a stream");
-            assert!(stream.read_to_end(&mut nothing).is_err() && nothing.is_empty(), "{method}: {nothing:?}");
+            assert!(stream.read_to_end(&mut nothing).is_ok() && nothing.is_empty(), "{method}: {nothing:?}");
             continue;
         }
         assert_eq!(client.response().status, 502, "{method}");
@@ -219,4 +220,33 @@ fn a_held_request_is_not_sent_when_its_client_has_left() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("an answer");
         assert_eq!(client.response().text(), "ok", "{method} {body}: whoever came first was not sent");
     }
+}
+
+#[test]
+fn of_a_long_held_upload_whose_client_has_left_no_end_is_sent() {
+    let edge = Edge::start_with(Site::new(&format!("//- /proxy.toml\n{}", held())), |_| {});
+    // More than is read ahead, and little enough to be on its way when the client leaves.
+    let body = "x".repeat(200_000);
+    let mut gone = edge.connect();
+    gone.send(format!("POST /api/gone HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    drop(gone);
+    let listener = UnixListener::bind(edge.site.join("api.sock")).expect("a socket");
+    let mut stream = accept(&listener);
+    let mut seen = Vec::new();
+    stream.read_to_end(&mut seen).expect("the edge closes");
+    assert!(seen.len() < body.len(), "{} bytes", seen.len());
+    edge.wait_for_access("the one that left", |line| line["path"] == "/api/gone");
+}
+
+#[test]
+fn a_head_whose_content_takes_its_time_is_passed_on() {
+    let (edge, listener) = played_with(&held());
+    let mut client = edge.connect();
+    client.send(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut stream = accept(&listener);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").expect("the edge reads");
+    // The content comes only once the head is here.
+    assert_eq!(client.head().status, 200);
+    stream.write_all(b"ok").expect("the edge reads");
+    assert_eq!(client.read_until(b"ok"), b"ok");
 }

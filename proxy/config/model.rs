@@ -214,7 +214,8 @@ pub struct Route {
     pub request_headers: HeaderRules,
     /// `headers.response`: what is changed on the way to the client.
     pub response_headers: HeaderRules,
-    /// `buffer_request`: how much of a body is waited for before the upstream gets any.
+    /// `buffer_request`: how much of a body is waited for before the upstream gets any; `None`: none is, but for short ones of requests that may be sent
+    /// again, where the upstream has `wait`.
     pub buffer_request: Option<Spanned<BufferRequest>>,
     /// `timeouts`.
     pub timeouts: RouteTimeouts,

@@ -39,7 +39,7 @@ pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
 use self::relay::{Failure, Relay, Relayed};
-use self::retry::{Follow, Tries, pass_by};
+use self::retry::{Tries, pass_by};
 use self::way_back::WayBack;
 use super::client::Client;
 use super::exchange::{BodyLength, Exchange, RequestBody, Responder};
@@ -130,21 +130,8 @@ async fn attempt<B: RequestBody, R: Responder>(
     live: &Live,
     worker: &Worker,
 ) -> Result<Option<Tunnel>, Failed> {
-    let is_http1 = group.protocol() == Protocol::Http1;
-    let upgrade =
-        is_http1 && exchange.responder.can_upgrade() && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head);
     let mut head = worker.vectors.take();
-    let mut context = request::Context {
-        facts: Facts { request: exchange.head, client: exchange.client, id: exchange.id, nonces: &worker.nonces },
-        traceparent: live.plan().traceparent,
-        strip: target.strip,
-        forwarding: target.forwarding,
-        server: ServerIndex::default(),
-        rules: &route.request_rules,
-        length: exchange.body.length(),
-        upgrade,
-        asks_first: exchange.body.is_withheld(),
-    };
+    let mut context = context_of(exchange, route, (target, group), live, worker);
     let announces = live.plan().upstreams.get(target.group).and_then(|upstream| upstream.proxy_protocol);
     write_head(&mut head, &context, announces).map_err(Failed::Refused)?;
     let key = choice::key(group.wants(), exchange.head, exchange.client);
@@ -154,27 +141,20 @@ async fn attempt<B: RequestBody, R: Responder>(
     let is_call = group.protocol() == Protocol::Http2 && grpc::is_call(exchange.head);
     let response_timeout = if is_call { route.timeouts.stream } else { route.timeouts.response };
     let mut tries = Tries::new(group, exchange.head.method());
-    // What a server did that there is no further try for, unless it is gone.
-    let mut doubted: Option<(Failure, &Server)> = None;
     let mut told = http2::Told::default();
     let result = loop {
-        let (picked, connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
+        let (picked, mut connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
-        let was_gone = tried.take_had_none();
-        if let Some((failure, server)) = doubted.take().filter(|_| !was_gone) {
-            // The new connection was for finding that out.
-            drop(connection);
+        if let Some((failure, server)) = tries.take_doubted(tried, connection.own()).await {
             break Err(refuse_failure(failure, server, live));
         }
         *last = Some(picked.index());
         tried.note(picked.index());
         if target.forwarding.differs_by_server() && context.server != picked.index() {
             context.server = picked.index();
-            if let Err(refusal) = write_head(&mut head, &context, announces) {
-                break Err(Failed::Refused(refusal));
-            }
+            write_head(&mut head, &context, announces).map_err(Failed::Refused)?;
         }
         let cookie = choice::cookie(group.new_cookie(&key, picked.index()), exchange.client);
         let relay = Relay {
@@ -182,8 +162,9 @@ async fn attempt<B: RequestBody, R: Responder>(
             live,
             worker,
             request: &head,
-            upgrade,
+            upgrade: context.upgrade,
             response_limit: tries.begin(response_timeout),
+            content_wait: tries.content_wait(),
             discards: tries.discards(),
             asks_first: context.asks_first,
             back: WayBack::new(target.strip, target.forwarding, (context.facts, picked.index())),
@@ -204,10 +185,9 @@ async fn attempt<B: RequestBody, R: Responder>(
                 retry::note(group, picked.index(), &failure, was_reused);
                 let is_spent = exchange.body.is_started() && !(group.protocol() == Protocol::Http2 && told.is_kept());
                 let is_spent = is_spent || exchange.responder.has_begun();
-                match tries.follow(&failure) {
-                    Follow::Again if !is_spent => {}
-                    Follow::IfGone if !is_spent => doubted = Some((failure, picked.server())),
-                    Follow::No | Follow::Again | Follow::IfGone => break Err(refuse_failure(failure, picked.server(), live)),
+                let followed = if is_spent { Err(failure) } else { tries.follow(failure, picked.server()) };
+                if let Err(failure) = followed {
+                    break Err(refuse_failure(failure, picked.server(), live));
                 }
                 reuse = Reuse::Forbidden;
                 pass_by(tried, picked.index(), group);
@@ -216,6 +196,28 @@ async fn attempt<B: RequestBody, R: Responder>(
     };
     worker.vectors.give(head);
     result
+}
+
+/// What the head of the request is made from.
+fn context_of<'a, B: RequestBody, R: Responder>(
+    exchange: &Exchange<'a, B, R>,
+    route: &'a LiveRoute,
+    (target, group): (Target<'a>, &Group),
+    live: &Live,
+    worker: &'a Worker,
+) -> request::Context<'a> {
+    let may_upgrade = group.protocol() == Protocol::Http1 && exchange.responder.can_upgrade();
+    request::Context {
+        facts: Facts { request: exchange.head, client: exchange.client, id: exchange.id, nonces: &worker.nonces },
+        traceparent: live.plan().traceparent,
+        strip: target.strip,
+        forwarding: target.forwarding,
+        server: ServerIndex::default(),
+        rules: &route.request_rules,
+        length: exchange.body.length(),
+        upgrade: may_upgrade && exchange.body.length() == BodyLength::Empty && wants_upgrade(exchange.head),
+        asks_first: exchange.body.is_withheld(),
+    }
 }
 
 /// What an answer says of its server. It was sent with this status, unless it stands for a file or a tunnel.
@@ -292,6 +294,14 @@ enum Link {
 }
 
 impl Link {
+    /// A connection that is for one request alone.
+    fn own(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Http1(connection) => Some(connection),
+            Self::Http2(_) => None,
+        }
+    }
+
     /// `true` when its connection has carried a request before.
     fn is_reused(&self) -> bool {
         match self {

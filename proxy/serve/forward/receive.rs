@@ -15,6 +15,7 @@ use crate::http::oversize::Longest;
 use crate::http::request::{Known, Method, RequestHead};
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::Responder;
+use crate::serve::http1::framing::Framing;
 use crate::serve::http1::inbound::{FillError, Inbound, Room};
 use crate::upstream::Connection;
 
@@ -56,11 +57,28 @@ impl Relay<'_> {
                     if self.discards.is_some_and(|on| on.has_status(head.status)) && !course.is_spent.get() {
                         return Err(Failure::Unwanted(head.status));
                     }
+                    if matches!(head.framing, Framing::Length(1..)) && inbound.is_empty() && !course.is_spent.get() {
+                        self.await_content(stream, inbound, deadline).await?;
+                    }
                     return Ok(head);
                 }
             }
         }
         Err(bad("too many interim responses"))
+    }
+
+    /// Waits a moment for the first of the content behind a head that came alone. Servers that write both one after the other (uvicorn, gunicorn) can be
+    /// killed between the two: while the client has nothing of it, that is no response, and the request outlasts it.
+    async fn await_content(&self, stream: &RefCell<Connection>, inbound: &mut Inbound, deadline: &mut Deadline) -> Result<(), Failure> {
+        if self.content_wait.is_zero() {
+            return Ok(());
+        }
+        deadline.set(self.content_wait);
+        match inbound.fill((stream, Some(&self.worker.inbounds)), Room::Body, deadline).await {
+            Ok(0) => Err(Failure::NoResponse("closed behind the response head".to_owned())),
+            Ok(_) | Err(FillError::TimedOut) => Ok(()),
+            Err(FillError::Io(error)) => Err(Failure::NoResponse(error.to_string())),
+        }
     }
 
     /// Reads until a head is complete; gives its length.

@@ -46,6 +46,8 @@ pub(super) struct Relay<'a> {
     pub(super) upgrade: bool,
     /// How long the response may let wait for itself.
     pub(super) response_limit: Duration,
+    /// How long the head of a response waits for the first of its content; zero: not at all.
+    pub(super) content_wait: Duration,
     /// Whose statuses are no response, because another server may have a better one.
     pub(super) discards: Option<&'a RetryOn>,
     /// The upstream was asked whether it wants the body.

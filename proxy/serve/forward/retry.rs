@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::relay::Failure;
 use crate::config::{Retry, RetryMethods, RetryOn};
 use crate::http::request::Method;
-use crate::upstream::{Group, Outcome, ServerIndex, Tried};
+use crate::upstream::{Connection, Group, Outcome, Server, ServerIndex, Tried};
 
 /// Tries of one request at a server that goes down again and again: what makes it go down may be this request.
 const TRIES_MAX: u32 = 10;
 /// How often a request is sent at least while no server begins with it.
 const TRIES_NOT_TAKEN_MAX: u32 = 3;
+
+/// The kernel closes the connections of a process that was killed before the socket that it listened on: who connects again at once may still be taken, and
+/// is reset within this time.
+const GOING_MAX: Duration = Duration::from_millis(50);
+/// Long against the time between two writes of a server, and too short for anybody to notice where content takes its time.
+const CONTENT_WAIT: Duration = Duration::from_millis(20);
 
 /// The tries of one request.
 pub(super) struct Tries<'a> {
@@ -23,6 +30,8 @@ pub(super) struct Tries<'a> {
     max: u32,
     /// When the first began.
     began: Option<Instant>,
+    /// What a server did that there is no further try for unless it is gone.
+    doubted: Option<(Failure, &'a Server)>,
 }
 
 impl<'a> Tries<'a> {
@@ -32,7 +41,7 @@ impl<'a> Tries<'a> {
     }
 
     fn by(retry: &'a Retry, wait: Duration, method: Method) -> Self {
-        Self { retry, wait, made: 0, max: tries_max(retry, method), began: None }
+        Self { retry, wait, made: 0, max: tries_max(retry, method), began: None, doubted: None }
     }
 
     /// One more begins; gives the time that its response head may take.
@@ -64,13 +73,41 @@ impl<'a> Tries<'a> {
         self.max > 1 && self.retry.tries.is_none() && self.made < TRIES_MAX && self.elapsed() < self.wait && self.is_within()
     }
 
+    /// How long the head of a response waits for the first of its content, so that there may be one more try where none comes. Requests that outlast their
+    /// servers wait; for others a head is a response.
+    pub(super) fn content_wait(&self) -> Duration {
+        let may_follow = self.retry.on.reset && !self.wait.is_zero() && self.max > 1 && (self.has_next() || self.outlasts());
+        if may_follow { CONTENT_WAIT } else { Duration::ZERO }
+    }
+
     /// The statuses whose responses are not to be passed on, because there may be one more try.
     pub(super) fn discards(&self) -> Option<&'a RetryOn> {
         Some(&self.retry.on).filter(|on| !on.statuses.is_empty() && self.has_next())
     }
 
-    /// Whether the request is to be sent again after this. That nothing of it is lost, the caller knows.
-    pub(super) fn follow(&self, failure: &Failure) -> Follow {
+    /// Goes on to one more try, if there is one after this; else gives the failure back. That nothing of the request is lost, the caller knows.
+    pub(super) fn follow(&mut self, failure: Failure, server: &'a Server) -> Result<(), Failure> {
+        match self.judge(&failure) {
+            Follow::No => return Err(failure),
+            Follow::Again => {}
+            Follow::IfGone => self.doubted = Some((failure, server)),
+        }
+        Ok(())
+    }
+
+    /// What the last server did, if there was a further try only if it was gone, and it was not: this new connection to it lasts.
+    pub(super) async fn take_doubted(&mut self, tried: &mut Tried, connection: Option<&mut Connection>) -> Option<(Failure, &'a Server)> {
+        let was_gone = tried.take_had_none();
+        let doubted = self.doubted.take().filter(|_| !was_gone)?;
+        let Some(connection) = connection else { return Some(doubted) };
+        let mut byte = [0];
+        match tokio::time::timeout(GOING_MAX, connection.read(&mut byte)).await {
+            Ok(Ok(0) | Err(_)) => None,
+            Ok(Ok(_)) | Err(_) => Some(doubted),
+        }
+    }
+
+    fn judge(&self, failure: &Failure) -> Follow {
         let is_covered = match failure {
             Failure::NoResponse(_) => self.retry.on.reset,
             Failure::TimedOut(_) => self.retry.on.timeout,
@@ -90,7 +127,7 @@ impl<'a> Tries<'a> {
 
 /// Whether there is one more try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Follow {
+enum Follow {
     /// There is none.
     No,
     /// There is.
@@ -177,7 +214,7 @@ mod tests {
             for _ in 0..count {
                 tries.begin(Duration::ZERO);
             }
-            tries.follow(&gone)
+            tries.judge(&gone)
         };
         let hour = Duration::from_secs(3600);
         let usual = Retry::default();
@@ -195,7 +232,7 @@ mod tests {
         assert_eq!(after(&mut Tries::by(&written, hour, Method::Get), 2), Follow::No, "two are two");
         let mut tries = Tries::by(&usual, hour, Method::Get);
         after(&mut tries, 3);
-        assert_eq!(tries.follow(&Failure::TimedOut("slow")), Follow::No);
+        assert_eq!(tries.judge(&Failure::TimedOut("slow")), Follow::No);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
@@ -166,6 +167,25 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
         pending().await
     }
 
+    /// `true` when all that is left of a body of known length has come in, and its sender has closed or reset the connection behind it. Waits for the next
+    /// bytes of the body, and not for what may be behind it.
+    ///
+    /// # Errors
+    /// See [`next`](Self::next).
+    pub(crate) async fn is_abandoned(&mut self) -> Result<bool, BodyError> {
+        let State::Length(left) = self.state else { return Ok(false) };
+        self.inbound.consume(0);
+        if self.inbound.is_empty() {
+            self.deadline.set(self.idle);
+            self.fill().await?;
+        }
+        if u64::try_from(self.inbound.len()).is_ok_and(|bytes| bytes < left) {
+            return Ok(false);
+        }
+        let behind = poll_fn(|cx| Poll::Ready(self.inbound.poll_fill(cx, self.stream, Room::Head))).await;
+        Ok(matches!(behind, Poll::Ready(Ok(0) | Err(_))))
+    }
+
     /// `true` when a next piece needs nothing to come in.
     pub(crate) fn has_buffered(&self) -> bool {
         !self.inbound.is_empty()
@@ -186,14 +206,19 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
                 }
                 Ready::More => {}
             }
-            match self.inbound.fill((self.stream, self.pool), Room::Body, self.deadline).await {
-                Ok(0) if matches!(self.state, State::UntilClose) => self.state = State::Done,
-                Ok(0) => return Err(BodyError::Truncated),
-                Ok(_) => {}
-                Err(FillError::TimedOut) => return Err(BodyError::TimedOut),
-                Err(FillError::Io(error)) => return Err(BodyError::Io(error)),
-            }
+            self.fill().await?;
         }
+    }
+
+    async fn fill(&mut self) -> Result<(), BodyError> {
+        match self.inbound.fill((self.stream, self.pool), Room::Body, self.deadline).await {
+            Ok(0) if matches!(self.state, State::UntilClose) => self.state = State::Done,
+            Ok(0) => return Err(BodyError::Truncated),
+            Ok(_) => {}
+            Err(FillError::TimedOut) => return Err(BodyError::TimedOut),
+            Err(FillError::Io(error)) => return Err(BodyError::Io(error)),
+        }
+        Ok(())
     }
 
     fn ready(&mut self) -> Result<Ready, BodyError> {

@@ -20,6 +20,8 @@ pub(super) struct Http1Body<'a, S> {
     idle: Duration,
     length: BodyLength,
     started: bool,
+    /// The request had to wait for its upstream: its client may have left meanwhile.
+    waited: bool,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
@@ -35,7 +37,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Http1Body<'a, S> {
             Framing::Length(length) => BodyLength::Known(length),
             Framing::Chunked => BodyLength::Unknown,
         };
-        Self { reader, stream, expectation, idle, length, started: false }
+        Self { reader, stream, expectation, idle, length, started: false, waited: false }
     }
 
     /// Bytes of content that have come in.
@@ -99,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
         if self.is_done() {
             return self.client_gone().await;
         }
+        self.waited = true;
         self.reader.sender_left().await;
     }
 
@@ -111,6 +114,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RequestBody for Http1Body<'_, S> {
                 let line = b"HTTP/1.1 100 Continue\r\n\r\n";
                 write_all(self.stream, [line, &[], &[], &[]], &mut deadline, self.idle).await.map_err(BodyError::Io)?;
             }
+        }
+        // Of a long body only so much was read while it waited. Without its end a request is not executed.
+        if self.waited && self.reader.is_abandoned().await? {
+            return Err(BodyError::Truncated);
         }
         self.reader.next().await
     }
