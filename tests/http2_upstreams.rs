@@ -1,7 +1,7 @@
 //! Upstreams that speak HTTP/2: many requests on one connection, bodies and trailers both ways, and what a server or a client breaks off.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::Reason;
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request};
 
 use crate::support::http2::{Http2, get, run};
 use crate::support::http2_server::Http2Server;
-use crate::support::{Certificate, Client, Edge, FORWARD, PATIENCE, Response, Site, start_api};
+use crate::support::{Certificate, Client, Edge, FORWARD, PATIENCE, Response, Site, start_api, wait_for};
 
 /// One listener with TLS, one without, and `/api` to `api.sock`.
 fn config(to: &str, rest: &str) -> String {
@@ -72,11 +72,11 @@ fn the_demo_backend_is_spoken_to_in_http2_and_sees_the_same_request() {
 fn the_request_says_its_scheme_its_host_and_nothing_of_the_connection() {
     let (edge, _server) = played();
     let shown =
-        ask(&edge, "GET /api/show?x=%2F HTTP/1.1\r\nHost: shop.test\r\nConnection: x-private\r\nX-Private: 1\r\nTE: trailers\r\n\r\n")
+        ask(&edge, "GET /api/show?x=%2F HTTP/1.1\r\nHost: shop.test\r\nConnection: x-private\r\nX-Private: 1\r\nTE: trailers\r\nGRPC-Timeout: 5S\r\n\r\n")
             .text();
     assert!(shown.contains("http://shop.test/api/show?x=%2F") && shown.contains("te: trailers"), "{shown}");
     assert!(!shown.contains("x-private") && !shown.contains("connection:") && !shown.contains("\nhost: "), "{shown}");
-    assert!(shown.contains("x-forwarded-host: shop.test"), "{shown}");
+    assert!(shown.contains("x-forwarded-host: shop.test") && shown.contains("grpc-timeout: 5S"), "{shown}");
 }
 
 #[test]
@@ -201,12 +201,89 @@ fn a_client_that_leaves_cancels_its_request_at_the_server() {
 }
 
 #[test]
+fn a_client_that_leaves_in_its_upload_cancels_it_at_the_server() {
+    let (edge, server) = played();
+    let mut client = Client::connect(edge.addresses[1]);
+    client.send(b"POST /api/hang?upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nthe beginning");
+    wait_for("the request", || (server.asked("/api/hang?upload") == 1).then_some(()));
+    drop(client);
+    wait_for("the reset", || server.resets().contains(&Reason::CANCEL).then_some(()));
+}
+
+#[test]
+fn a_call_may_be_silent_for_longer_than_other_requests() {
+    let (edge, server) = played_with("[timeouts]\nresponse = \"100ms\"\nidle = \"100ms\"\nstream = \"1s\"\n");
+    run(async {
+        let client = Http2::connect(&edge).await;
+        let call = Request::post("https://localhost/api/hang").header("content-type", "application/grpc").body(()).unwrap();
+        let mut ready = client.send.clone().ready().await.unwrap();
+        let began = Instant::now();
+        let (response, _stream) = ready.send_request(call, false).unwrap();
+        let answer = response.await.unwrap();
+        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+        // DEADLINE_EXCEEDED, or CANCELLED where the client's side was silent first.
+        assert_eq!((answer.status().as_u16(), answer.headers()["grpc-status"].to_str().unwrap()), (200, "4"));
+        assert_eq!(server.asked("/api/hang"), 1);
+    });
+}
+
+#[test]
+fn who_waits_for_a_server_shares_its_connection_when_it_comes() {
+    let site = Site::new(&config("h2c://unix:api.sock", "").replace("wait = \"0s\"", "wait = \"15s\""));
+    let socket = site.join("api.sock");
+    let edge = Edge::start_with(site, |_| {});
+    // Its runtime cannot end inside another one.
+    let mut server = None;
+    run(async {
+        let client = Http2::connect(&edge).await;
+        let asked: Vec<_> = (0..50)
+            .map(|_| {
+                let send = client.send.clone();
+                tokio::spawn(async move {
+                    let mut ready = send.ready().await.unwrap();
+                    ready.send_request(get("/api/show"), true).unwrap().0.await.unwrap().status()
+                })
+            })
+            .collect();
+        // All are held by the time this is answered.
+        assert_eq!(client.send.clone().ready().await.unwrap().send_request(get("/none"), true).unwrap().0.await.unwrap().status(), 404);
+        server = Some(Http2Server::start(&socket));
+        for one in asked {
+            assert_eq!(one.await.unwrap(), 200);
+        }
+    });
+    assert_eq!(server.map(|server| server.connections.load(Ordering::SeqCst)), Some(1));
+}
+
+#[test]
+fn an_active_check_asks_in_http2() {
+    for (path, status) in [("/api/show", 200), ("/api/503", 503)] {
+        let check = format!("wait = \"0s\"\nhealth = {{ path = \"{path}\", interval = \"100ms\" }}");
+        let site = Site::new(&config("h2c://unix:api.sock", "").replace("wait = \"0s\"", &check));
+        let server = Http2Server::start(&site.join("api.sock"));
+        let edge = Edge::start_with(site, |_| {});
+        wait_for("a few looks", || (server.asked(path) >= 3).then_some(()));
+        assert_eq!(asked(&edge, "/api/show").status, if status == 200 { 200 } else { 502 }, "{path}");
+    }
+}
+
+#[test]
 fn a_server_that_says_goodbye_gets_no_further_request_on_that_connection() {
     let (edge, server) = played();
     for _ in 0..5 {
         assert_eq!(asked(&edge, "/api/goodbye").status, 200);
     }
     assert!(server.connections.load(Ordering::SeqCst) >= 2);
+}
+
+#[test]
+fn an_upgrade_is_asked_for_as_a_request_like_any_other() {
+    let (edge, _server) = played();
+    let upgrade =
+        "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    let shown = ask(&edge, &format!("GET /api/show HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n"));
+    assert_eq!(shown.status, 200);
+    assert!(!shown.text().contains("upgrade"), "{}", shown.text());
 }
 
 #[test]

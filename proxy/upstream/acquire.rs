@@ -3,11 +3,14 @@
 //! Nobody answers: requests are held, and one at a time looks whether that has changed (`hold`). All have as many requests as they may: requests queue
 //! until one has ended (`queue`). Both for `wait` at most, and both end in a 503 that says when to come again.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::connector::{ConnectError, Connection, Connector};
 use super::group::{Group, Key, Picked};
 use super::hold::{Place, Probe};
+use super::server::Server;
 use super::tried::Tried;
 
 /// Servers that may use up the time for connecting, one after the other, before a request is given up: those behind them would find nobody who waits.
@@ -23,7 +26,7 @@ impl ConnectError {
 }
 
 /// Why a group was gone through in vain.
-enum Vain {
+pub(super) enum Vain {
     /// The last cause.
     Failed(ConnectError),
     /// There are servers to be asked, but they have as many requests as they may.
@@ -43,6 +46,40 @@ impl Connector {
         first: Option<Picked<'g>>,
         tried: &mut Tried,
     ) -> Result<(Picked<'g>, Connection), ConnectError> {
+        self.obtain((group, key), first, tried).await
+    }
+}
+
+impl Source for Connector {
+    type Link = Connection;
+
+    async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
+        self.connect_to(server).await
+    }
+
+    fn timeout(&self) -> Duration {
+        self.connect_timeout()
+    }
+}
+
+/// Where links to servers come from.
+pub(super) trait Source {
+    /// What a request goes out on.
+    type Link;
+
+    /// A link to this server.
+    async fn attempt(&self, server: &Server) -> Result<Self::Link, ConnectError>;
+
+    /// How long one attempt may take; zero is for ever.
+    fn timeout(&self) -> Duration;
+
+    /// A link to a server of a group; see [`Connector::acquire`].
+    async fn obtain<'g>(
+        &self,
+        (group, key): (&'g Group, &Key<'_>),
+        first: Option<Picked<'g>>,
+        tried: &mut Tried,
+    ) -> Result<(Picked<'g>, Self::Link), ConnectError> {
         let deadline = Instant::now() + group.wait();
         let not_ready = |cause: &str| ConnectError::NotReady(format!("{cause}; waited {:?}", group.wait()));
         let mut picked = first;
@@ -88,12 +125,12 @@ impl Connector {
         (group, key): (&'g Group, &Key<'_>),
         picked: Option<Picked<'g>>,
         tried: &mut Tried,
-    ) -> Result<(Picked<'g>, Connection), Vain> {
+    ) -> Result<(Picked<'g>, Self::Link), Vain> {
         let pass = self.pass(group, key, picked, tried);
-        if group.wait().is_zero() || self.connect_timeout().is_zero() {
+        if group.wait().is_zero() || self.timeout().is_zero() {
             return pass.await;
         }
-        tokio::time::timeout_at(deadline + self.connect_timeout(), pass).await.unwrap_or_else(|_| {
+        tokio::time::timeout_at(deadline + self.timeout(), pass).await.unwrap_or_else(|_| {
             let cause = format!("{}: its servers were asked for {:?} in vain", group.name(), group.wait());
             Err(Vain::Failed(ConnectError::NotReady(cause)))
         })
@@ -106,12 +143,12 @@ impl Connector {
         key: &Key<'_>,
         mut picked: Option<Picked<'g>>,
         tried: &mut Tried,
-    ) -> Result<(Picked<'g>, Connection), Vain> {
+    ) -> Result<(Picked<'g>, Self::Link), Vain> {
         let mut last = None;
         let mut timed_out = 0;
         while let Some(found) = picked {
             let error = match self.attempt(found.server()).await {
-                Ok(connection) => return Ok((found, connection)),
+                Ok(link) => return Ok((found, link)),
                 Err(error) => error,
             };
             group.note_failure(found.index(), error.cause());

@@ -71,7 +71,7 @@ impl Check {
     /// Looks once.
     async fn look(&self, connector: &Connector, server: &Server, question: &Question) -> Result<(), String> {
         let looking = async {
-            let mut connection = connector.attempt(server).await.map_err(|error| error.cause().to_owned())?;
+            let mut connection = connector.connect_to(server).await.map_err(|error| error.cause().to_owned())?;
             let Some(expected) = &self.settings.request else { return Ok(()) };
             let status = match question {
                 Question::None => return Ok(()),

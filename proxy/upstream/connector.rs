@@ -87,7 +87,7 @@ impl Connector {
     }
 
     /// A new connection to this server.
-    pub(super) async fn attempt(&self, server: &Server) -> Result<Connection, ConnectError> {
+    pub(super) async fn connect_to(&self, server: &Server) -> Result<Connection, ConnectError> {
         let name = match server.target() {
             Target::Fixed(peer) => return self.connect(server, peer, self.connect_timeout).await,
             Target::Named(name) => name,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::relay::Failure;
@@ -86,6 +87,15 @@ pub(super) fn pass_by(tried: &mut Tried, server: ServerIndex, group: &Group) {
     tried.push(server);
     if tried.as_slice().len() >= group.servers().len() {
         tried.clear();
+    }
+}
+
+/// What a response says of the server.
+pub(super) fn note_response(group: &Group, server: ServerIndex, status: Option<StatusCode>) {
+    if status.is_some_and(|status| group.retry().on.has_status(status)) {
+        group.note_failure(server, "the response has a status of retry.on");
+    } else {
+        group.note_success(server);
     }
 }
 

@@ -25,8 +25,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub use self::shared::Slot;
 use self::shared::{Driven, Shared};
 use self::watched::Watched;
-use super::connector::{ConnectError, Connection};
+use super::acquire::Source;
+use super::connector::{ConnectError, Connection, Connector};
+use super::group::{Group, Key, Picked};
 use super::server::{Server, Target};
+use super::tried::Tried;
 
 /// Requests that share one connection at most, whatever the server allows: what is lost with a connection, and what waits for one that is slow.
 const STREAMS_MAX: usize = 128;
@@ -73,7 +76,7 @@ impl Multiplexer {
     }
 
     /// The same at the address whose turn it was last.
-    pub fn slot_again(&self, server: &Server) -> Option<Slot> {
+    fn slot_again(&self, server: &Server) -> Option<Slot> {
         match server.target() {
             Target::Fixed(peer) => self.slot_at(peer.reuse_hash()),
             Target::Named(name) => {
@@ -98,28 +101,43 @@ impl Multiplexer {
         Slot::new(with_room.or_else(least_busy)?, true)
     }
 
+    /// Room for a request at a server of a group, on a new connection where none has any; as [`Connector::acquire`].
+    ///
+    /// # Errors
+    /// [`ConnectError`], when there is none to be had in time.
+    pub async fn acquire<'g>(
+        &self,
+        connector: &Connector,
+        (group, key): (&'g Group, &Key<'_>),
+        first: Option<Picked<'g>>,
+        tried: &mut Tried,
+    ) -> Result<(Picked<'g>, Slot), ConnectError> {
+        Opening { multiplexer: self, connector }.obtain((group, key), first, tried).await
+    }
+
     /// The turn to connect to this server. Who waits for it in vain for a while connects as well.
-    pub async fn turn(&self, server: &Server) -> Option<OwnedMutexGuard<()>> {
+    async fn turn(&self, server: &Server) -> Option<OwnedMutexGuard<()>> {
         let turn = Turn::clone(self.turns.borrow_mut().entry(server.url().to_owned()).or_default());
         tokio::time::timeout(TURN_WAIT, turn.lock_owned()).await.ok()
     }
 
     /// Begins HTTP/2 on a new connection. It is known then that the server speaks it, and how many requests it takes at once.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn open(&self, server: &Server, connection: Connection) -> Result<Slot, ConnectError> {
+    async fn open(&self, server: &Server, connection: Connection) -> Result<Slot, ConnectError> {
         let name = server.name();
         if !connection.allows_http2() {
             return Err(ConnectError::Untrusted(format!("{name}: the server does not speak HTTP/2 in TLS")));
         }
-        let foreign = |error: h2::Error| ConnectError::Unreachable(format!("{name}: HTTP/2 is not spoken there: {error}"));
+        // Who closes may be about to start; who says something else does not speak it.
+        let failed = |error: h2::Error| match error.is_io() {
+            true => ConnectError::Unreachable(format!("{name}: closed before HTTP/2 had begun: {error}")),
+            false => ConnectError::Untrusted(format!("{name}: HTTP/2 is not spoken there: {error}")),
+        };
         let key = connection.key();
-        let (request, mut connection) = self.builder().handshake(Watched::new(connection)).await.map_err(foreign)?;
+        let (request, mut connection) = self.builder().handshake(Watched::new(connection)).await.map_err(failed)?;
         // Its SETTINGS come before its answer to this (RFC 9113 §3.4): how many streams it allows is known then.
         let mut pings = connection.ping_pong();
         if let Some(pings) = &mut pings {
-            self.within(name, answered(&mut connection, pings)).await?.map_err(foreign)?;
+            self.within(name, answered(&mut connection, pings)).await?.map_err(failed)?;
         }
         let shared = Rc::new(Shared::new(request, server.scheme()));
         let driven = Driven { connection, pings, name: name.to_owned(), patience: self.connect_timeout };
@@ -145,6 +163,31 @@ impl Multiplexer {
         }
         let timed_out = |_| ConnectError::TimedOut(format!("{name}: no HTTP/2 within {:?}", self.connect_timeout));
         tokio::time::timeout(self.connect_timeout, work).await.map_err(timed_out)
+    }
+}
+
+/// Opens connections where there is no room on those that are open.
+struct Opening<'a> {
+    multiplexer: &'a Multiplexer,
+    connector: &'a Connector,
+}
+
+impl Source for Opening<'_> {
+    type Link = Slot;
+
+    async fn attempt(&self, server: &Server) -> Result<Slot, ConnectError> {
+        let Self { multiplexer, connector } = self;
+        // Held until there is a connection: who comes meanwhile shares that one.
+        let _turn = multiplexer.turn(server).await;
+        if let Some(slot) = multiplexer.slot_again(server) {
+            return Ok(slot);
+        }
+        let connection = connector.connect_to(server).await?;
+        multiplexer.open(server, connection).await
+    }
+
+    fn timeout(&self) -> Duration {
+        self.connector.connect_timeout()
     }
 }
 

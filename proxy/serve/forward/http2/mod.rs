@@ -22,12 +22,8 @@ use super::response::UpstreamHead;
 use crate::serve::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use crate::serve::grpc;
 use crate::serve::handler::{context, ends_connection};
-use crate::serve::http1::framing::Framing;
 use crate::serve::worker::Worker;
 use crate::upstream::{ConnectError, Group, Key, Picked, Slot, Tried};
-
-/// Servers that accept connections and then do not speak HTTP/2, before a request is given up.
-const OPENED_IN_VAIN_MAX: usize = 3;
 
 /// Room on a connection to a server of a group; a new connection where there is none.
 pub(super) async fn connect<'g>(
@@ -36,39 +32,15 @@ pub(super) async fn connect<'g>(
     tried: &mut Tried,
     worker: &Worker,
 ) -> Result<(Picked<'g>, Slot), ConnectError> {
-    let multiplexer = &worker.multiplexer;
-    let mut in_vain = 0;
-    loop {
-        let mut picked = group.pick(key, tried.as_slice());
-        // Held until there is a connection: who comes meanwhile shares that one.
-        let mut turn = None;
-        if let Some(found) = picked.take() {
-            if let Some(slot) = multiplexer.slot(found.server()) {
-                return Ok((found, slot));
-            }
-            turn = Box::pin(multiplexer.turn(found.server())).await;
-            if let Some(slot) = multiplexer.slot_again(found.server()) {
-                return Ok((found, slot));
-            }
-            picked = Some(found);
-        }
-        let (found, connection) = Box::pin(worker.connector.acquire(group, key, picked, tried)).await?;
-        // Who was held finds what the first of them has opened.
-        if let Some(slot) = multiplexer.slot_again(found.server()) {
+    let mut picked = group.pick(key, tried.as_slice());
+    if let Some(found) = picked.take() {
+        if let Some(slot) = worker.multiplexer.slot(found.server()) {
             return Ok((found, slot));
         }
-        let error = match Box::pin(multiplexer.open(found.server(), connection)).await {
-            Ok(slot) => return Ok((found, slot)),
-            Err(error) => error,
-        };
-        drop(turn);
-        group.note_failure(found.index(), error.cause());
-        tried.push(found.index());
-        in_vain += 1;
-        if in_vain >= OPENED_IN_VAIN_MAX || tried.as_slice().len() >= group.servers().len() {
-            return Err(error);
-        }
+        picked = Some(found);
     }
+    // Boxed: new connections are rare beside kept ones, and connecting has a large state.
+    Box::pin(worker.multiplexer.acquire(&worker.connector, (group, key), picked, tried)).await
 }
 
 /// What came back.
@@ -103,12 +75,9 @@ impl Relay<'_> {
                 return Ok(Response::File(Box::new(head)));
             }
             let (idle, stalled) = self.patience(&head);
-            let left = match head.framing {
-                Framing::Length(length) => Some(length),
-                Framing::Empty | Framing::Chunked | Framing::UntilClose => None,
-            };
+            let framing = head.framing;
             let (mut response, flow) = self.dressed(head, asked, (&context, &course, is_long));
-            let mut content = StreamContent::new(content, left, &mut deadline, idle);
+            let mut content = StreamContent::new(content, framing, &mut deadline, idle);
             relay(&mut content, responder, &mut response, (flow, stalled)).await?;
             drop(content);
             deadline.clear();
