@@ -11,6 +11,7 @@
 //! at [`canned`] for the byte-exact misbehaviour that a correct HTTP library cannot produce.
 
 pub mod backend;
+pub mod call;
 pub mod canned;
 pub mod drain;
 pub mod duration;

@@ -13,13 +13,14 @@ use crate::backend::Backend;
 use crate::query::Query;
 use crate::reply::{Problem, Reply};
 use crate::websocket::Talk;
-use crate::{echo, faults, notes, payload, stream, upgrade, websocket};
+use crate::{call, echo, faults, notes, payload, stream, upgrade, websocket};
 
 /// Every endpoint, with what its path says beyond its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint<'p> {
     Abort,
     Bytes(&'p str),
+    Call,
     Cookies,
     Drip,
     Early,
@@ -98,6 +99,7 @@ impl<'p> Endpoint<'p> {
             ("health", None) => Self::Health,
             ("abort", None) => Self::Abort,
             ("bytes", Some(size)) => Self::Bytes(size),
+            ("rpc", Some(_)) => Self::Call,
             ("cookies", None) => Self::Cookies,
             ("drip", None) => Self::Drip,
             ("early", None) => Self::Early,
@@ -128,7 +130,7 @@ impl<'p> Endpoint<'p> {
     fn methods(self) -> Methods {
         match self {
             Self::Echo | Self::Upgrade => Methods::Any,
-            Self::Early | Self::Upload => Methods::Post,
+            Self::Call | Self::Early | Self::Upload => Methods::Post,
             Self::Notes => Methods::Collection,
             Self::Note(_) => Methods::Item,
             Self::Abort
@@ -177,6 +179,7 @@ async fn dispatch(mut request: Request<Incoming>, backend: &Arc<Backend>) -> Res
         Endpoint::Health => Ok(payload::health()),
         Endpoint::Abort => faults::abort(backend),
         Endpoint::Bytes(size) => payload::bytes(size, query),
+        Endpoint::Call => Box::pin(call::echo(request)).await,
         Endpoint::Cookies => Ok(faults::cookies()),
         Endpoint::Drip => stream::drip(query, drain),
         Endpoint::Early => faults::early(query),
@@ -219,6 +222,8 @@ mod tests {
             ("/api/notes/seven", Some(Endpoint::Note(None))),
             ("/api/bytes/10", Some(Endpoint::Bytes("10"))),
             ("/api/bytes", None),
+            ("/api/rpc/test.Test/Echo", Some(Endpoint::Call)),
+            ("/api/rpc", None),
             ("/ws", Some(Endpoint::WebSocket(Talk::Room))),
             ("/api/ws/echo", Some(Endpoint::WebSocket(Talk::Echo))),
             ("/apis/small", None),

@@ -53,7 +53,7 @@ def command(scenario: Scenario, server: Server, seconds: float, requests: int, e
     if scenario.tool == "h2load":
         lines = [word for name, value in scenario.headers for word in ("-H", f"{name}: {value}")]
         length = [f"-n{requests}", "-c2"] if requests else ["-D", str(round(seconds)), f"-c{scenario.connections}"]
-        return ["h2load", "-t1", f"-m{H2_STREAMS}", *length, f"--log-file={extra}", *lines, url]
+        return ["h2load", "-t1", f"-m{H2_STREAMS}", *length, f"--log-file={extra}", *posted(scenario, extra), *lines, url]
     words = [str(site.target() / "load"), *scenario.tool.split()[1:], "--to", f"127.0.0.1:{server.port}", "--seconds", str(seconds), *scenario.arguments]
     if scenario.tool == "load mix":
         extra.write_text("\n".join(spa.page_paths(str(site.DIST))) + "\n")
@@ -61,6 +61,15 @@ def command(scenario: Scenario, server: Server, seconds: float, requests: int, e
     if requests:
         words += ["--requests", str(requests)]
     return words
+
+
+def posted(scenario: Scenario, extra: pathlib.Path) -> list[str]:
+    """Lets h2load POST the content of the scenario, if it has any, from a file beside `extra`."""
+    if not scenario.content:
+        return []
+    file = extra.with_suffix(".content")
+    file.write_bytes(scenario.content.encode("latin-1"))
+    return ["-d", str(file)]
 
 
 def holds(scenario: Scenario) -> bool:

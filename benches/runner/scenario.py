@@ -23,6 +23,8 @@ class Scenario:
     path: str = "/1k.txt"
     headers: tuple[tuple[str, str], ...] = ()
     arguments: tuple[str, ...] = ()
+    # What is POSTed, a character a byte; empty: GET.
+    content: str = ""
     connections: int = 64
     count: int = 0
     tls: bool = False

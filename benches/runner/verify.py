@@ -68,14 +68,16 @@ def differences(scenario: Scenario, first: Response, other: Response) -> list[st
 def fetch(scenario: Scenario, server: Server, decode: bool) -> Response:
     """One request with curl, by the protocol of the scenario."""
     scheme = "https" if scenario.tls else "http"
-    version = "--http2" if scenario.group == "h2" or scenario.site == "spa" else "--http1.1"
+    version = "--http2" if scenario.tool == "h2load" or scenario.site == "spa" else "--http1.1"
     headers = [word for name, value in scenario.headers for word in ("-H", f"{name}: {value}")]
     with tempfile.NamedTemporaryFile() as head, tempfile.NamedTemporaryFile() as body:
-        command = ["curl", "-sk", "--max-time", CURL_SECONDS_MAX, version, "-D", head.name, "-o", body.name, *headers,
+        post = ["--data-binary", "@-"] if scenario.content else []
+        command = ["curl", "-sk", "--max-time", CURL_SECONDS_MAX, version, "-D", head.name, "-o", body.name, *headers, *post,
                    *(["--compressed"] if decode else []), "-H", "Host: localhost", f"{scheme}://127.0.0.1:{server.port}{scenario.path}"]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, input=scenario.content.encode("latin-1"), capture_output=True, check=False)
         if ended.returncode:
-            raise Differs(f"{scenario.name}: curl ended with {ended.returncode} on {server.peer.name}: {ended.stderr.strip()}")
+            said = ended.stderr.decode(errors="replace").strip()
+            raise Differs(f"{scenario.name}: curl ended with {ended.returncode} on {server.peer.name}: {said}")
         lines = head.read().decode("latin-1").split("\r\n")
         fields: dict[str, str] = {}
         for line in lines[1:]:
