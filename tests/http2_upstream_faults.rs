@@ -66,7 +66,7 @@ const FAULTS: &[Fault] = &[
     Fault("too-short", |stream, id| sized(stream, id, b"2!"), Cut, ""),
     Fault("stalls-in-content", |stream, id| begin(stream, id, |_| Ok(())), Cut, "timeouts.idle"),
     Fault("refuses", |stream, id| stream.write_all(&frame(kind::RST_STREAM, 0, id, &[0, 0, 0, 7])), Whole, ""),
-    Fault("goes-away", |stream, _| then_close(stream, &frame(kind::GOAWAY, 0, 0, &[0; 8])), Whole, ""),
+    Fault("goes-away", |stream, _| stream.write_all(&frame(kind::GOAWAY, 0, 0, &[0; 8])), Whole, ""),
 ];
 
 fn then_close(stream: &mut UnixStream, bytes: &[u8]) -> io::Result<()> {
@@ -319,6 +319,26 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
         }
     });
     assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (3, 6));
+}
+
+#[test]
+fn content_where_there_can_be_none_goes_nowhere() {
+    let mut config = config_of(["none"].into_iter());
+    config += "[[route]]\npath = \"/own\"\nrespond = { status = 200, body = \"own\" }\n";
+    let site = Site::new(&config);
+    let say: Arc<Say> = Arc::new(|stream, id| {
+        head(stream, id, b"\x89")?;
+        stream.write_all(&frame(kind::DATA, END_STREAM, id, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"))
+    });
+    FrameServer::start(&site.join("none.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    let mut client = edge.connect();
+    for _ in 0..3 {
+        client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response().status, 204);
+        client.send(b"GET /own HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response().text(), "own");
+    }
 }
 
 #[test]

@@ -277,6 +277,16 @@ fn a_server_that_says_goodbye_gets_no_further_request_on_that_connection() {
 }
 
 #[test]
+fn an_upgrade_is_asked_for_as_a_request_like_any_other() {
+    let (edge, _server) = played();
+    let upgrade =
+        "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    let shown = ask(&edge, &format!("GET /api/show HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n"));
+    assert_eq!(shown.status, 200);
+    assert!(!shown.text().contains("upgrade"), "{}", shown.text());
+}
+
+#[test]
 fn a_server_that_speaks_http1_alone_is_a_502_that_says_so() {
     let (edge, listener) = crate::support::played_with(&FORWARD.replace("unix:api.sock", "h2c://unix:api.sock"));
     let answering = std::thread::spawn(move || {

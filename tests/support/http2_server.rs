@@ -97,28 +97,8 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
             let text = format!("{}\n{fields}", request.uri());
             respond.send_response(head(200), false)?.send_data(text.into(), true)
         }
-        "trailers" => {
-            let mut body = request.into_body();
-            let mut bytes = 0;
-            while let Some(data) = body.data().await {
-                bytes += data.as_ref().map_or(0, Bytes::len);
-                body.flow_control().release_capacity(data?.len())?;
-            }
-            let sum = body.trailers().await?.and_then(|trailers| trailers.get("x-sum").cloned()).expect("a trailer");
-            let mut stream = respond.send_response(head(200), false)?;
-            stream.send_data(format!("{bytes} bytes").into(), false)?;
-            stream.send_trailers(HeaderMap::from_iter([("x-seen".parse().expect("a name"), sum)]))
-        }
-        "echo" => {
-            let mut stream = respond.send_response(head(200), false)?;
-            let mut body = request.into_body();
-            while let Some(data) = body.data().await {
-                let data = data?;
-                body.flow_control().release_capacity(data.len())?;
-                stream.send_data(data, false)?;
-            }
-            stream.send_data(Bytes::new(), true)
-        }
+        "trailers" => trailers(request.into_body(), respond).await,
+        "echo" => echo(request.into_body(), respond).await,
         "hints" => {
             let mut hints = head(103);
             hints.headers_mut().insert("link", "</a.css>; rel=preload".parse().expect("a value"));
@@ -159,4 +139,29 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         }
         other => panic!("{other}"),
     }
+}
+
+/// Counts the content, and says the trailer `x-sum` again.
+async fn trailers(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let mut bytes = 0;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        bytes += data.len();
+        body.flow_control().release_capacity(data.len())?;
+    }
+    let sum = body.trailers().await?.and_then(|trailers| trailers.get("x-sum").cloned()).expect("a trailer");
+    let mut stream = respond.send_response(head(200), false)?;
+    stream.send_data(format!("{bytes} bytes").into(), false)?;
+    stream.send_trailers(HeaderMap::from_iter([("x-seen".parse().expect("a name"), sum)]))
+}
+
+/// Says everything again as it comes.
+async fn echo(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let mut stream = respond.send_response(head(200), false)?;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+        stream.send_data(data, false)?;
+    }
+    stream.send_data(Bytes::new(), true)
 }

@@ -10,6 +10,7 @@ mod compressed;
 mod content;
 mod course;
 mod http2;
+mod link;
 mod receive;
 mod relay;
 pub(crate) mod request;
@@ -38,6 +39,8 @@ pub(crate) use spool::Spool;
 pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub(crate) use waiting::Waiting;
 
+use self::http2::Told;
+use self::link::Link;
 use self::relay::{Failure, Relay, Relayed};
 use self::retry::{Tries, pass_by};
 use self::way_back::WayBack;
@@ -52,9 +55,10 @@ use super::template::Facts;
 use super::worker::Worker;
 use crate::assets::Vault;
 use crate::http::proxy_protocol::{self, Version};
+use crate::http::request::RequestHead;
 use crate::plan::Forwarding;
 use crate::units::Protocol;
-use crate::upstream::{ConnectError, Connection, Group, Key, Outcome, Picked, Server, ServerIndex, Slot, Tried};
+use crate::upstream::{ConnectError, Connection, Group, Key, Outcome, Picked, Server, ServerIndex, Tried};
 
 /// Where a route forwards to.
 #[derive(Debug, Clone, Copy)]
@@ -137,17 +141,15 @@ async fn attempt<B: RequestBody, R: Responder>(
     let key = choice::key(group.wants(), exchange.head, exchange.client);
     // What was said of a connection holds for the next request on it only if that is the same client's: none is kept.
     let mut reuse = if announces.is_some() { Reuse::Forbidden } else { Reuse::Allowed };
-    // A call may be silent for as long as a stream may, in both directions: its server says nothing before it has something to say.
-    let is_call = group.protocol() == Protocol::Http2 && grpc::is_call(exchange.head);
-    let response_timeout = if is_call { route.timeouts.stream } else { route.timeouts.response };
+    let response_timeout = response_timeout(route, group, exchange.head);
     let mut tries = Tries::new(group, exchange.head.method());
-    let mut told = http2::Told::default();
+    let mut told = Told::default();
     let result = loop {
-        let (picked, mut connection) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
+        let (picked, mut link) = match connect_for(exchange, (group, &key, tried), worker, reuse).await {
             Ok(found) => found,
             Err(failed) => break Err(failed),
         };
-        if let Some((failure, server)) = tries.take_doubted(tried, connection.own()).await {
+        if let Some((failure, server)) = tries.take_doubted(tried, link.own()).await {
             break Err(refuse_failure(failure, server, live));
         }
         *last = Some(picked.index());
@@ -171,20 +173,15 @@ async fn attempt<B: RequestBody, R: Responder>(
             takes_files: target.vault.is_some(),
             cookie: cookie.as_deref(),
         };
-        let was_reused = connection.is_reused();
-        let relayed = match connection {
-            Link::Http1(connection) => relay.run(exchange, connection).await,
-            Link::Http2(mut slot) => Box::pin(relay.run_http2(exchange, (&mut slot, &mut told))).await,
-        };
-        match relayed {
+        let was_reused = link.is_reused();
+        match link.carry(&relay, exchange, &mut told).await {
             Ok(relayed) => {
                 note_answer((group, picked.index()), exchange.responder.sent().status, &relayed);
                 break settle(relayed, picked, (exchange, route, target), announces, (live, worker)).await;
             }
             Err(failure) => {
                 retry::note(group, picked.index(), &failure, was_reused);
-                let is_spent = exchange.body.is_started() && !(group.protocol() == Protocol::Http2 && told.is_kept());
-                let is_spent = is_spent || exchange.responder.has_begun();
+                let is_spent = (exchange.body.is_started() && !told.is_kept()) || exchange.responder.has_begun();
                 let followed = if is_spent { Err(failure) } else { tries.follow(failure, picked.server()) };
                 if let Err(failure) = followed {
                     break Err(refuse_failure(failure, picked.server(), live));
@@ -235,6 +232,12 @@ fn note_answer((group, server): (&Group, ServerIndex), sent: Option<StatusCode>,
     group.count(server, outcome);
 }
 
+/// A call of gRPC may be silent for as long as a stream may, in both directions: its server says nothing before it has something to say.
+fn response_timeout(route: &LiveRoute, group: &Group, request: &RequestHead) -> Duration {
+    let is_call = group.protocol() == Protocol::Http2 && grpc::is_call(request);
+    if is_call { route.timeouts.stream } else { route.timeouts.response }
+}
+
 /// Writes the head of the request, and before it what is told of the connection.
 fn write_head(head: &mut Vec<u8>, context: &request::Context<'_>, announces: Option<Version>) -> Result<(), Refusal> {
     head.clear();
@@ -283,32 +286,6 @@ fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     proxy_protocol::write(&mut header, version, ends);
     header.append(head);
     *head = header;
-}
-
-/// What a request goes out on.
-enum Link {
-    /// A connection of its own.
-    Http1(Connection),
-    /// Room on one that others share.
-    Http2(Slot),
-}
-
-impl Link {
-    /// A connection that is for one request alone.
-    fn own(&mut self) -> Option<&mut Connection> {
-        match self {
-            Self::Http1(connection) => Some(connection),
-            Self::Http2(_) => None,
-        }
-    }
-
-    /// `true` when its connection has carried a request before.
-    fn is_reused(&self) -> bool {
-        match self {
-            Self::Http1(connection) => connection.is_reused(),
-            Self::Http2(slot) => slot.is_reused(),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

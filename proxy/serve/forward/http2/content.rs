@@ -14,6 +14,7 @@ use crate::serve::deadline::Deadline;
 use crate::serve::exchange::push_line;
 use crate::serve::forward::content::Content;
 use crate::serve::http1::body::{BodyError, Piece};
+use crate::serve::http1::framing::Framing;
 
 /// All trailers together: gRPC puts the details of an error there.
 const TRAILER_BYTES_MAX: usize = 16 * 1024;
@@ -25,6 +26,8 @@ pub(super) struct StreamContent<'a> {
     /// Came before it was asked for.
     ahead: Option<Bytes>,
     trailers: Vec<u8>,
+    /// There is to be none: an answer to HEAD, a 204, a 304. From who sends some all the same, none is taken.
+    is_empty: bool,
     /// What the stated length leaves; the `h2` crate holds the server to it.
     left: Option<u64>,
     deadline: &'a mut Deadline,
@@ -32,8 +35,13 @@ pub(super) struct StreamContent<'a> {
 }
 
 impl<'a> StreamContent<'a> {
-    pub(super) fn new(stream: RecvStream, left: Option<u64>, deadline: &'a mut Deadline, idle: Duration) -> Self {
-        Self { stream, current: Bytes::new(), ahead: None, trailers: Vec::new(), left, deadline, idle }
+    pub(super) fn new(stream: RecvStream, framing: Framing, deadline: &'a mut Deadline, idle: Duration) -> Self {
+        let left = match framing {
+            Framing::Length(length) => Some(length),
+            Framing::Empty | Framing::Chunked | Framing::UntilClose => None,
+        };
+        let is_empty = framing == Framing::Empty;
+        Self { stream, current: Bytes::new(), ahead: None, trailers: Vec::new(), is_empty, left, deadline, idle }
     }
 
     /// The piece that was lent is used up: its room in the window is free again. An error here shows on the next read.
@@ -89,6 +97,9 @@ fn ended(error: h2::Error, left: Option<u64>) -> Result<(), BodyError> {
 
 impl Content for StreamContent<'_> {
     fn is_at_hand(&mut self) -> bool {
+        if self.is_empty {
+            return true;
+        }
         if self.ahead.is_none() && !self.stream.is_end_stream() {
             // Whoever waits for the next piece is woken then; this only looks.
             let looked = self.stream.poll_data(&mut Context::from_waker(Waker::noop()));
@@ -101,6 +112,9 @@ impl Content for StreamContent<'_> {
     }
 
     async fn next(&mut self) -> Result<Piece<'_>, BodyError> {
+        if self.is_empty {
+            return Ok(Piece::END);
+        }
         self.release();
         while let Some(data) = self.receive().await? {
             self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));

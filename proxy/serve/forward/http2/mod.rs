@@ -22,7 +22,6 @@ use super::response::UpstreamHead;
 use crate::serve::exchange::{BodyLength, Exchange, RequestBody, Responder};
 use crate::serve::grpc;
 use crate::serve::handler::{context, ends_connection};
-use crate::serve::http1::framing::Framing;
 use crate::serve::worker::Worker;
 use crate::upstream::{ConnectError, Group, Key, Picked, Slot, Tried};
 
@@ -76,12 +75,9 @@ impl Relay<'_> {
                 return Ok(Response::File(Box::new(head)));
             }
             let (idle, stalled) = self.patience(&head);
-            let left = match head.framing {
-                Framing::Length(length) => Some(length),
-                Framing::Empty | Framing::Chunked | Framing::UntilClose => None,
-            };
+            let framing = head.framing;
             let (mut response, flow) = self.dressed(head, asked, (&context, &course, is_long));
-            let mut content = StreamContent::new(content, left, &mut deadline, idle);
+            let mut content = StreamContent::new(content, framing, &mut deadline, idle);
             relay(&mut content, responder, &mut response, (flow, stalled)).await?;
             drop(content);
             deadline.clear();

@@ -23,7 +23,7 @@ pub(super) fn of(head: &[u8], scheme: Scheme) -> Result<Request<()>, &'static st
         // The framing is the stream's, and `Connection` says nothing here (RFC 9113 §8.2.2).
         if name == b"host" {
             host = Some(value);
-        } else if name != b"connection" && name != b"transfer-encoding" {
+        } else if !matches!(name, b"connection" | b"transfer-encoding" | b"upgrade" | b"keep-alive" | b"proxy-connection") {
             let name = HeaderName::from_bytes(name).map_err(|_| "a field cannot be said in HTTP/2")?;
             let value = HeaderValue::from_bytes(value).map_err(|_| "the value of a field cannot be said in HTTP/2")?;
             request.headers_mut().append(name, value);

@@ -50,7 +50,7 @@ async fn send_whole<B: RequestBody>(
     let mut deadline = Deadline::default();
     if !body.is_started() {
         body.rewind();
-        told.forget();
+        told.begin();
     }
     if course.go_ahead.get() == GoAhead::Waiting {
         wait_for_go_ahead(course, &mut deadline).await;

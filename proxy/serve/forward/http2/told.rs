@@ -10,6 +10,8 @@ const KEPT_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(in crate::serve::forward) struct Told {
     bytes: Vec<u8>,
+    /// It has been begun with.
+    is_begun: bool,
     /// With the end of the body.
     is_whole: bool,
     /// More was told than is kept.
@@ -23,21 +25,21 @@ impl Told {
             return;
         }
         if self.bytes.len() + piece.data.len() > KEPT_BYTES_MAX || !piece.trailers.is_empty() {
-            *self = Self { is_lost: true, ..Self::default() };
+            *self = Self { is_begun: true, is_lost: true, ..Self::default() };
             return;
         }
         self.bytes.extend_from_slice(piece.data);
         self.is_whole = piece.is_last;
     }
 
-    /// The body says it all again itself.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
+    /// The body is told from its beginning, by itself.
+    pub(super) fn begin(&mut self) {
+        *self = Self { is_begun: true, ..Self::default() };
     }
 
     /// `true` when all that was told can be told again.
     pub(in crate::serve::forward) fn is_kept(&self) -> bool {
-        !self.is_lost
+        self.is_begun && !self.is_lost
     }
 
     /// What was told before, if anything was.
@@ -53,6 +55,8 @@ mod tests {
     #[test]
     fn a_short_body_is_told_again_and_a_long_one_is_not_kept() {
         let mut told = Told::default();
+        assert!(!told.is_kept(), "nobody keeps what is told in HTTP/1");
+        told.begin();
         assert!(told.is_kept() && told.again().is_none());
         told.note(Piece { data: b"one", is_last: false, trailers: &[] });
         told.note(Piece { data: b"two", is_last: true, trailers: &[] });
@@ -60,7 +64,7 @@ mod tests {
         told.note(Piece { data: &[0; KEPT_BYTES_MAX], is_last: false, trailers: &[] });
         told.note(Piece { data: b"", is_last: true, trailers: &[] });
         assert!(!told.is_kept() && told.again().is_none());
-        told.forget();
+        told.begin();
         assert!(told.is_kept());
     }
 }
