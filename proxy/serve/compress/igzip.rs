@@ -38,8 +38,12 @@ impl Igzip {
         if !std::arch::is_x86_feature_detected!("avx2") {
             return None;
         }
-        // SAFETY: the struct is of numbers, arrays of them, and raw pointers, for all of which zero is a value.
-        let stream = unsafe { Box::<isal_zstream>::new_zeroed().assume_init() };
+        let mut stream = Box::<isal_zstream>::new_uninit();
+        // SAFETY: one struct is written where one is allocated. It is of numbers, arrays of them, and raw pointers, for all of which zero is a value.
+        let stream = unsafe {
+            stream.as_mut_ptr().write_bytes(0, 1);
+            stream.assume_init()
+        };
         Some(Self { stream, tables: vec![0; TABLES_BYTES.div_ceil(size_of::<u64>())] })
     }
 
