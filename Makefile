@@ -4,8 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+# What builds ISA-L, which only x86-64 has.
+ISAL_NEEDS  := nasm=nasm autoreconf=autoconf automake=automake libtoolize=libtool
 # Command=package: what compiles (aws-lc and zlib-ng are C), and what the tests and benchmarks use as peers.
-BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make
+BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make $(if $(filter x86_64,$(shell uname -m)),$(ISAL_NEEDS))
 TEST_NEEDS  := nginx=nginx curl=curl chromium=chromium wrk=wrk h2load=nghttp2-client nghttp=nghttp2-client \
                certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv node=nodejs
 BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3 curl=curl chromium=chromium

@@ -47,6 +47,7 @@ const OWNERS: [(&str, &[&str]); 32] = [
     ("httparse", &["serve"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cli"]),
+    ("isal_sys", &["serve"]),
     ("libdeflater", &["serve"]),
     ("mimalloc", &["main"]),
     ("mime_guess", &["assets"]),
@@ -90,8 +91,8 @@ const IO: [&str; 13] = [
     "SystemTime::now",
 ];
 
-/// The one file that may have `unsafe`.
-const UNSAFE: &str = "proxy/serve/inherited.rs";
+/// The files that may have `unsafe`: a number that becomes a descriptor, and a library that takes pointers.
+const UNSAFE: [&str; 2] = ["proxy/serve/compress/igzip.rs", "proxy/serve/inherited.rs"];
 
 const LINES_MAX: usize = 500;
 const LINES_TO_THINK_OF_A_SPLIT: usize = 400;
@@ -110,7 +111,7 @@ const RULES: [(&str, Rule); 11] = [
     ("foreign crates have one owner", foreign_crates_have_one_owner),
     ("pure modules do no I/O", pure_modules_do_no_io),
     ("files are short", files_are_short),
-    ("unsafe has one place", unsafe_has_one_place),
+    ("unsafe has its places", unsafe_has_its_places),
     ("nothing is unfinished", nothing_is_unfinished),
     ("only the command line prints", only_the_command_line_prints),
     ("no code in comments", no_code_in_comments),
@@ -188,12 +189,16 @@ fn files_are_short(file: &File) -> Complaints {
     vec![file.complaint(lines, &format!("{lines} lines, and {LINES_MAX} is the most: split it by its nouns"))]
 }
 
-fn unsafe_has_one_place(file: &File) -> Complaints {
-    if file.path == UNSAFE {
+fn unsafe_has_its_places(file: &File) -> Complaints {
+    if UNSAFE.contains(&file.path.as_str()) {
         return Vec::new();
     }
     let is_unsafe = |line: &&Line| words(&line.code).any(|word| word == "unsafe");
-    file.lines.iter().filter(is_unsafe).map(|line| file.complaint(line.number, &format!("`unsafe` outside {UNSAFE}"))).collect()
+    file.lines
+        .iter()
+        .filter(is_unsafe)
+        .map(|line| file.complaint(line.number, &format!("`unsafe` outside {}", UNSAFE.join(", "))))
+        .collect()
 }
 
 fn nothing_is_unfinished(file: &File) -> Complaints {

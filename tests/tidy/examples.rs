@@ -59,9 +59,9 @@ fn a_long_file_is_found() {
 
 #[test]
 fn unsafe_code_is_found() {
-    refuses(unsafe_has_one_place, "proxy/serve/listener.rs", "fn a() {\n    unsafe { b() }\n}", 2);
-    allows(unsafe_has_one_place, "proxy/serve/listener.rs", "#![deny(unsafe_code)] // unsafe\nlet text = \"unsafe\";");
-    allows(unsafe_has_one_place, UNSAFE, "unsafe {}");
+    refuses(unsafe_has_its_places, "proxy/serve/listener.rs", "fn a() {\n    unsafe { b() }\n}", 2);
+    allows(unsafe_has_its_places, "proxy/serve/listener.rs", "#![deny(unsafe_code)] // unsafe\nlet text = \"unsafe\";");
+    UNSAFE.into_iter().for_each(|path| allows(unsafe_has_its_places, path, "unsafe {}"));
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod encoders;
 mod fields;
 mod fixed;
 mod flow;
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), path = "no_igzip.rs")]
+mod igzip;
 mod messages;
 mod whole;
 
