@@ -95,9 +95,8 @@ impl Multiplexer {
             open.remove(&key);
             return None;
         }
-        let trusted = || connections.iter().filter(|shared| !shared.is_doubted());
-        let with_room = trusted().find(|shared| shared.has_room());
-        let least_busy = || trusted().min_by_key(|shared| shared.in_use()).filter(|_| connections.len() >= CONNECTIONS_MAX);
+        let with_room = connections.iter().find(|shared| !shared.is_doubted() && shared.has_room());
+        let least_busy = || connections.iter().min_by_key(|shared| shared.in_use()).filter(|_| connections.len() >= CONNECTIONS_MAX);
         Slot::new(with_room.or_else(least_busy)?, true)
     }
 
