@@ -38,18 +38,26 @@ fn script(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn calls_of_every_kind_pass_in_both_directions() {
+fn calls_of_every_kind_pass_in_both_directions_with_tls_and_without_it() {
     let Some(python) = python() else { return };
-    // The library of gRPC does not know the constraints of a development authority.
-    let site = Site::new(&SITE.replace("dev = true", "cert = \"tls.crt\"\nkey = \"tls.key\""));
-    let certificate = Certificate::write(site.path(), &["localhost"]);
-    let socket = site.join("grpc.sock");
+    let folder = tempfile::tempdir().expect("a folder");
+    let [socket, port, certificate, key] = ["grpc.sock", "port", "tls.crt", "tls.key"].map(|name| folder.path().join(name));
+    Certificate::write(folder.path(), &["localhost", "127.0.0.1"]);
     let mut command = Command::new(&python);
-    let _server = Peer::start(command.arg(script("grpc_server.py")).arg(&socket), &[&socket]);
-    let edge = Edge::start_with(site, |_| {});
-    let mut client = Command::new(&python);
-    client.arg(script("grpc_client.py")).arg(edge.address().port().to_string()).arg(&certificate.path);
-    assert!(run(&mut client).contains("all well"));
+    let _server = Peer::start(command.arg(script("grpc_server.py")).args([&socket, &certificate, &key, &port]), &[&socket]);
+    let port = std::fs::read_to_string(port).expect("a port");
+    let plain = format!("to = \"h2c://unix:{}\"", socket.display());
+    let secure = format!("to = \"h2://127.0.0.1:{port}\"\ntls = {{ ca = \"{}\" }}", certificate.display());
+    for to in [plain, secure] {
+        // The library of gRPC does not know the constraints of a development authority.
+        let own = SITE.replace("dev = true", "cert = \"tls.crt\"\nkey = \"tls.key\"");
+        let site = Site::new(&own.replace("to = \"h2c://unix:grpc.sock\"", &to));
+        let own = Certificate::write(site.path(), &["localhost"]);
+        let edge = Edge::start_with(site, |_| {});
+        let mut client = Command::new(&python);
+        client.arg(script("grpc_client.py")).arg(edge.address().port().to_string()).arg(&own.path);
+        assert!(run(&mut client).contains("all well"), "{to}");
+    }
 }
 
 #[test]

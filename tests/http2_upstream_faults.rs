@@ -322,6 +322,53 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
 }
 
 #[test]
+fn no_frames_of_a_server_bring_the_edge_down() {
+    const SEEDS: u64 = 300;
+    let site = Site::new(&config_of(["noise", "well"].into_iter()));
+    let seeds = AtomicUsize::new(0);
+    let noise: Arc<Say> = Arc::new(move |stream, id| {
+        let mut random = Random(seeds.fetch_add(1, Ordering::SeqCst) as u64 + 1);
+        let mut bytes = Vec::new();
+        for _ in 0..random.below(20) {
+            let payload: Vec<u8> = (0..random.below(40)).map(|_| random.byte()).collect();
+            let kind = u8::try_from(random.below(11)).expect("small");
+            // Some of it begins as it should.
+            let flags = if random.below(2) == 0 { END_HEADERS } else { random.byte() };
+            let on = [0, id, id, id, id + 2, u32::MAX][random.below(6)];
+            bytes.extend(if random.below(4) == 0 {
+                frame(kind::HEADERS, END_HEADERS, id, b"\x88")
+            } else {
+                frame(kind, flags, on, &payload)
+            });
+        }
+        then_close(stream, &bytes)
+    });
+    FrameServer::start(&site.join("noise.sock"), &[], noise);
+    FrameServer::start(&site.join("well.sock"), &[], Arc::new(|stream: &mut UnixStream, id| stream.write_all(&ok(id))));
+    let edge = Edge::start_with(site, |_| {});
+    for seed in 0..SEEDS {
+        let answer = post(&edge, "/noise");
+        assert!(answer.starts_with("HTTP/1.1 "), "{seed}: {answer}");
+    }
+    assert!(post(&edge, "/well").contains("ok"));
+    assert!(edge.find_event(|event| event.to_string().contains("panicked")).is_none());
+}
+
+/// Numbers that are the same in every run (a multiplier of Knuth's).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).expect("small")
+    }
+}
+
+#[test]
 fn content_where_there_can_be_none_goes_nowhere() {
     let mut config = config_of(["none"].into_iter());
     config += "[[route]]\npath = \"/own\"\nrespond = { status = 200, body = \"own\" }\n";

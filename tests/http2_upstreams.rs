@@ -66,6 +66,10 @@ fn the_demo_backend_is_spoken_to_in_http2_and_sees_the_same_request() {
     let answer = edge.request(&format!("POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n{body}"));
     assert_eq!(answer.json()["bytes"], 300_000);
     assert_eq!(edge.get("/api/bytes/1000000", "").body.len(), 1_000_000);
+    let call =
+        "POST /api/rpc/test.Test/Echo HTTP/1.1\r\nHost: localhost\r\nConnection: te\r\nTE: trailers\r\nContent-Type: application/grpc\r\n";
+    let answer = edge.request(&format!("{call}Content-Length: 6\r\n\r\n\0\0\0\0\x01a"));
+    assert_eq!((answer.text().as_str(), answer.trailers.len()), ("\0\0\0\0\x01a", 1), "{:?}", answer.trailers);
 }
 
 #[test]

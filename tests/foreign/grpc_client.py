@@ -63,14 +63,16 @@ def wait_until(method, which):
         assert time.monotonic() < end, f"{method}: {which}"
 
 
+# The server counts for each request; others may have asked it before.
+deadline, cancel = f"deadline {port}".encode(), f"cancel {port}".encode()
 sleeps = channel.unary_unary(name("Sleeps"))
-error = status_of(lambda: sleeps(b"deadline", timeout=0.3))
+error = status_of(lambda: sleeps(deadline, timeout=0.3))
 assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
-wait_until("WasCancelled", b"deadline")
-future = sleeps.future(b"cancel", timeout=20)
-wait_until("WasAsked", b"cancel")
+wait_until("WasCancelled", deadline)
+future = sleeps.future(cancel, timeout=20)
+wait_until("WasAsked", cancel)
 future.cancel()
-wait_until("WasCancelled", b"cancel")
+wait_until("WasCancelled", cancel)
 
 # Refusals of the edge itself.
 error = status_of(lambda: channel.unary_unary("/down.Down/Any")(b"", timeout=10))

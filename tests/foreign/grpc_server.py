@@ -1,5 +1,9 @@
-"""A gRPC server on a Unix socket, as generated code would make it, of bytes. Argument: the path of the socket."""
+"""A gRPC server on a Unix socket, as generated code would make it, of bytes; and in TLS.
 
+Arguments: the path of the socket, the certificate, its key, and the file that gets the port of TLS.
+"""
+
+import pathlib
 import sys
 import time
 from concurrent import futures
@@ -65,6 +69,9 @@ server = grpc.server(
     options=(("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", size)),
 )
 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Test", METHODS),))
-server.add_insecure_port(f"unix:{sys.argv[1]}")
+socket, certificate, key, port = map(pathlib.Path, sys.argv[1:5])
+credentials = grpc.ssl_server_credentials(((key.read_bytes(), certificate.read_bytes()),))
+port.write_text(str(server.add_secure_port("127.0.0.1:0", credentials)))
+server.add_insecure_port(f"unix:{socket}")
 server.start()
 server.wait_for_termination()

@@ -1,11 +1,11 @@
 //! Connections of HTTP/2 to servers, which many requests share: a worker has one for each address, and one more only while all its streams are taken.
 //!
 //! Connecting, names, TLS and held requests are `acquire`'s and the connector's; what is sent on a stream is `serve::forward`'s. A connection is driven
-//! by a task of its own (`shared`), and ends when the server says so (GOAWAY), when it does not answer a PING that a silent request made necessary, or
+//! by a task of its own (`multiplexed`), and ends when the server says so (GOAWAY), when it does not answer a PING that a silent request made necessary, or
 //! when nothing was asked on it for a while. What servers send beside responses is counted in `watched`.
 
 pub(super) mod look;
-mod shared;
+mod multiplexed;
 mod watched;
 
 use std::cell::RefCell;
@@ -22,8 +22,8 @@ use h2::{Ping, PingPong, client};
 use pingora_core::upstreams::peer::Peer;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-pub use self::shared::Slot;
-use self::shared::{Driven, Shared};
+pub use self::multiplexed::Slot;
+use self::multiplexed::{Driven, Shared};
 use self::watched::Watched;
 use super::acquire::Source;
 use super::connector::{ConnectError, Connection, Connector};
@@ -95,9 +95,8 @@ impl Multiplexer {
             open.remove(&key);
             return None;
         }
-        let trusted = || connections.iter().filter(|shared| !shared.is_doubted());
-        let with_room = trusted().find(|shared| shared.has_room());
-        let least_busy = || trusted().min_by_key(|shared| shared.in_use()).filter(|_| connections.len() >= CONNECTIONS_MAX);
+        let with_room = connections.iter().find(|shared| !shared.is_doubted() && shared.has_room());
+        let least_busy = || connections.iter().min_by_key(|shared| shared.in_use()).filter(|_| connections.len() >= CONNECTIONS_MAX);
         Slot::new(with_room.or_else(least_busy)?, true)
     }
 
