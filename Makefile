@@ -20,7 +20,7 @@ NODE_NEEDS  := node=nodejs npm=npm
 
 REQUIREMENTS := $(wildcard tests/foreign/requirements.txt)
 
-.PHONY: help run test lint fmt static bench bench-compare micro fuzz profile venv deny build-needs
+.PHONY: help run test lint fmt static release bench bench-compare micro fuzz profile venv deny build-needs
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,10 @@ fmt: ## formats the source
 static: ## builds the demo app into static/dist
 	@.ci/need must $(NODE_NEEDS)
 	cd static && npm ci && npm run build
+
+release: build-needs ## the binary as it is handed out, built by what ran under load: target/pgo/HOST/release/transom
+	@.ci/need must $(BENCH_NEEDS)
+	.ci/release
 
 bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 PEERS=caddy,pingora LOG=off NGINX=/path BASE=/path choose
 	@.ci/need must $(BENCH_NEEDS) $(PEER_NEEDS)
