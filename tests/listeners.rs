@@ -167,3 +167,12 @@ fn a_port_is_free_again_as_soon_as_the_edge_has_stopped() {
     let second = Edge::start_with(site(&format!("\"{address}\"")), |_| {});
     assert_eq!(second.get("/", "").text(), "hello");
 }
+
+#[test]
+fn there_is_room_for_thousands_of_descriptors_from_the_start() {
+    let edge = Edge::start_with(site("\"127.0.0.1:0\""), |_| {});
+    let status = std::fs::read_to_string(format!("/proc/{}/status", edge.pid().as_raw_nonzero())).expect("the status of a process");
+    let room = status.lines().find_map(|line| line.strip_prefix("FDSize:")).and_then(|size| size.trim().parse::<u64>().ok());
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    assert!(room >= Some(limit.min(4096)), "{room:?}");
+}

@@ -20,14 +20,19 @@ use crate::telemetry::{AccessLog, CLOSE_PATIENCE, EventFormat, EventLog};
 use crate::units::Scheme;
 use crate::upstream::Checks;
 
+/// Descriptors that there is room for from the start: files of a root while it is read, connections later. 32 KiB of the kernel's memory.
+const FILES_FIRST: u64 = 4096;
+
 /// Serves a loaded config until SIGTERM, SIGINT or SIGQUIT, then stops in order: no new work, work under way, processes.
 ///
 /// # Errors
 /// What kept it from starting or going on.
 pub fn serve(loaded: Loaded, started: Instant) -> Result<(), Fatal> {
+    // While there is no other thread.
+    raise_file_limit();
+    make_room_for_files();
     let log = EventLog::start(loaded.plan.log_level, EventFormat::for_stderr(std::env::var("NO_COLOR").ok().as_deref()))
         .map_err(Fatal::system("start the log"))?;
-    raise_file_limit();
     let runtime =
         Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(Fatal::system("make a runtime"))?;
     let result = runtime.block_on(run(loaded, started));
@@ -166,6 +171,14 @@ fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// The kernel doubles its table of descriptors when that is full, and where there are threads it waits for every processor each time: milliseconds in
+/// which nothing is opened and nothing accepted. The table never shrinks: one descriptor far up, for a moment, makes it large enough for most.
+fn make_room_for_files() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let last = i32::try_from(limit.min(FILES_FIRST).saturating_sub(1)).unwrap_or_default();
+    let _ = rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), last);
 }
 
 /// The signals that Transom knows.
