@@ -4,7 +4,6 @@ use http::HeaderValue;
 
 use crate::config::{Accel, HostHeader, PathRewrite, ProxyOptions};
 use crate::plan::UpstreamServer;
-use crate::units::{Scheme, ServerAddress, ServerUrl};
 
 /// How a route forwards.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +22,9 @@ impl Forwarding {
     /// Puts the addresses of the servers in.
     pub(super) fn new(options: &ProxyOptions, servers: &[UpstreamServer]) -> Self {
         // A host of a URL is a value of a field always; were it not, "localhost" is what a socket gets too.
-        let own_host =
-            |server: &UpstreamServer| HeaderValue::from_str(&authority(&server.url)).unwrap_or_else(|_| HeaderValue::from_static(NAMELESS));
+        let own_host = |server: &UpstreamServer| {
+            HeaderValue::from_str(&server.url.authority()).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
+        };
         Self {
             host: options.host.clone(),
             own_hosts: servers.iter().map(own_host).collect(),
@@ -51,21 +51,4 @@ impl Forwarding {
     pub fn differs_by_server(&self) -> bool {
         matches!(self.host, HostHeader::Upstream) && self.own_hosts.len() > 1
     }
-}
-
-/// What stands for a server that has no name.
-const NAMELESS: &str = "localhost";
-
-/// What a client that connects there by itself would send as Host. A socket has no name.
-fn authority(url: &ServerUrl) -> String {
-    let (host, port) = match &url.address {
-        ServerAddress::Unix(_) => return NAMELESS.to_owned(),
-        ServerAddress::Tcp { host, port } => (host, *port),
-    };
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    let usual = match url.scheme {
-        Scheme::Http => 80,
-        Scheme::Https => 443,
-    };
-    if port == usual { host } else { format!("{host}:{port}") }
 }

@@ -146,15 +146,10 @@ impl Upstream {
     }
 
     fn inline(url: &ServerUrl, span: Span) -> Self {
-        let name = match &url.address {
-            ServerAddress::Unix(path) => format!("unix:{}", path.display()),
-            ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
-        };
         let server = UpstreamServer { url: url.clone(), span, weight: defaults::WEIGHT, backup: false, max_conns: None };
         let tls = UpstreamTls { span, ..UpstreamTls::default() };
         Self {
-            name,
+            name: url.address.to_string(),
             servers: vec![server],
             balance: defaults::BALANCE,
             span,

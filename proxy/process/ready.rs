@@ -33,15 +33,6 @@ async fn connect(address: &ServerAddress) -> io::Result<()> {
     }
 }
 
-/// The address for a log line.
-pub(super) fn shown(address: &ServerAddress) -> String {
-    match address {
-        ServerAddress::Unix(path) => format!("unix:{}", path.display()),
-        ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-        ServerAddress::Tcp { host, port } => format!("{host}:{port}"),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::os::unix::net::UnixListener;

@@ -255,7 +255,7 @@ impl Keeper {
                 () = &mut probe, if life.ready.is_none() => self.became_ready(life),
                 () = &mut late, if life.ready.is_none() && !is_late => {
                     is_late = true;
-                    let address = self.spec.ready.as_ref().map(ready::shown).unwrap_or_default();
+                    let address = self.spec.ready.as_ref().map(ToString::to_string).unwrap_or_default();
                     tracing::warn!(process = %self.spec.name, address, "process runs but is not ready yet");
                 }
             }
@@ -266,7 +266,7 @@ impl Keeper {
         let now = Instant::now();
         life.ready = Some(now);
         if let Some(address) = &self.spec.ready {
-            let (address, took) = (ready::shown(address), rounded(now - life.started));
+            let (address, took) = (address.to_string(), rounded(now - life.started));
             tracing::info!(process = %self.spec.name, address, "process is ready after {took:?}");
         }
         self.board.update(self.index, |status| status.state = State::Ready);

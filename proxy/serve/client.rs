@@ -30,10 +30,7 @@ impl Client {
 
     /// `"http"` or `"https"`.
     pub(crate) const fn scheme_name(&self) -> &'static str {
-        match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
+        self.scheme.name()
     }
 
     /// `true` on TLS.

@@ -183,7 +183,7 @@ fn forwarded(live: &Live, route: &LiveRoute, target: forward::Target<'_>, asked:
         asks_first: false,
     };
     let mut head = Vec::new();
-    match request::encode(&mut head, asked.1, &context) {
+    match request::encode(&mut head, &context) {
         Ok(()) => Outcome::Forwarded { upstream: target.group, request: text(&head).lines().map(str::to_owned).collect() },
         Err(refusal) => refused(live, route, refusal, None, asked),
     }

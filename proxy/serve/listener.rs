@@ -96,10 +96,7 @@ pub fn bind(listeners: &[Listener], workers: usize, keepalive: Duration) -> Resu
 }
 
 fn bind_one(listener: &Listener, workers: usize, keepalive: Duration) -> io::Result<Bound> {
-    let scheme = match listener.scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-    };
+    let scheme = listener.scheme.name();
     match &listener.address {
         ListenAddress::Tcp { ip, port } => {
             let first = bind_tcp(*ip, *port, Sharing::First, keepalive)?;

@@ -3,6 +3,7 @@
 mod listen;
 mod server;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +17,16 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
+}
+
+impl Scheme {
+    /// `"http"` or `"https"` (RFC 9110 §4.2).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Which HTTP is spoken to an upstream.
@@ -101,12 +112,29 @@ impl ServerUrl {
     pub fn scheme_name(&self) -> &'static str {
         scheme_name(self.scheme, self.protocol)
     }
+
+    /// What a client that connects there by itself would send as `Host`: the port only where it is not the scheme's (RFC 9110 §7.2). A socket has no
+    /// name, and is `localhost`.
+    pub fn authority(&self) -> String {
+        match &self.address {
+            ServerAddress::Unix(_) => NAMELESS.to_owned(),
+            ServerAddress::Tcp { host, port } if *port == server::usual_port(self.scheme) => bracketed(host).into_owned(),
+            address @ ServerAddress::Tcp { .. } => address.to_string(),
+        }
+    }
 }
+
+/// A host as it stands in a URL: an IPv6 address in brackets (RFC 3986 §3.2.2).
+fn bracketed(host: &str) -> Cow<'_, str> {
+    if host.contains(':') { format!("[{host}]").into() } else { host.into() }
+}
+
+/// What stands for a server that has no name.
+const NAMELESS: &str = "localhost";
 
 fn scheme_name(scheme: Scheme, protocol: Protocol) -> &'static str {
     match (protocol, scheme) {
-        (Protocol::Http1, Scheme::Http) => "http",
-        (Protocol::Http1, Scheme::Https) => "https",
+        (Protocol::Http1, scheme) => scheme.name(),
         (Protocol::Http2, Scheme::Http) => "h2c",
         (Protocol::Http2, Scheme::Https) => "h2",
     }
@@ -114,10 +142,7 @@ fn scheme_name(scheme: Scheme, protocol: Protocol) -> &'static str {
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -148,10 +173,18 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme_name();
         match &self.address {
-            ServerAddress::Unix(path) if self.protocol == Protocol::Http1 => write!(f, "unix:{}", path.display()),
-            ServerAddress::Unix(path) => write!(f, "{scheme}://unix:{}", path.display()),
-            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
-            ServerAddress::Tcp { host, port } => write!(f, "{scheme}://{host}:{port}"),
+            address @ ServerAddress::Unix(_) if self.protocol == Protocol::Http1 => address.fmt(f),
+            address => write!(f, "{scheme}://{address}"),
+        }
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    /// Without what says how it is spoken to: `unix:/run/api.sock`, `api:3000`, `[::1]:3000`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp { host, port } => write!(f, "{}:{port}", bracketed(host)),
         }
     }
 }

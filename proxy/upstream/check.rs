@@ -20,7 +20,7 @@ use super::state::Readiness;
 use crate::config::{CheckRequest, HealthCheck};
 use crate::http::proxy_protocol::{self, Version};
 use crate::plan;
-use crate::units::{Protocol, Scheme, ServerAddress, ServerUrl};
+use crate::units::Protocol;
 
 /// What is read of a response until its status is known, interim ones counted.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -51,7 +51,7 @@ impl Check {
     pub(super) fn new(settings: &HealthCheck, upstream: &plan::Upstream) -> Self {
         let question = |server: &plan::UpstreamServer| {
             let Some(request) = &settings.request else { return Question::None };
-            let host = request.host.clone().unwrap_or_else(|| authority(&server.url));
+            let host = request.host.clone().unwrap_or_else(|| server.url.authority());
             let path = &request.path;
             if server.url.protocol == Protocol::Http2 {
                 return Question::Http2(look::Question { scheme: server.url.scheme, host, path: path.clone() });
@@ -88,19 +88,6 @@ impl Check {
 /// A connection of our own, for nobody else.
 fn announce_ourselves(bytes: &mut Vec<u8>, version: Version) {
     proxy_protocol::write(bytes, version, None);
-}
-
-fn authority(url: &ServerUrl) -> String {
-    match &url.address {
-        ServerAddress::Unix(_) => "localhost".to_owned(),
-        ServerAddress::Tcp { host, port } => {
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            match (url.scheme, port) {
-                (Scheme::Http, 80) | (Scheme::Https, 443) => host,
-                (_, port) => format!("{host}:{port}"),
-            }
-        }
-    }
 }
 
 fn judge(status: u16, expected: &CheckRequest) -> Result<(), String> {

@@ -241,11 +241,10 @@ fn response_timeout(route: &LiveRoute, group: &Group, request: &RequestHead) -> 
 /// Writes the head of the request, and before it what is told of the connection.
 fn write_head(head: &mut Vec<u8>, context: &request::Context<'_>, announces: Option<Version>) -> Result<(), Refusal> {
     head.clear();
-    request::encode(head, context.facts.request, context)?;
     if let Some(version) = announces {
         announce(head, version, context.facts.client);
     }
-    Ok(())
+    request::encode(head, context)
 }
 
 /// What follows from a response: the connection is kept, or lives on in a tunnel, or a file is sent in the place of the response.
@@ -276,16 +275,13 @@ async fn settle<B: RequestBody, R: Responder>(
     }
 }
 
-/// Puts a PROXY header before the head of a request, which is the first of its connection.
+/// Writes the PROXY header, which stands before the head of the first request of a connection.
 fn announce(head: &mut Vec<u8>, version: Version, client: &Client) {
     let ends = client.address.map(|source| {
         let nowhere = if source.ip().to_canonical().is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0_u16; 8]) };
         (source, client.local.as_deref().copied().unwrap_or(SocketAddr::new(nowhere, 0)))
     });
-    let mut header = Vec::with_capacity(head.len() + 64);
-    proxy_protocol::write(&mut header, version, ends);
-    header.append(head);
-    *head = header;
+    proxy_protocol::write(head, version, ends);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

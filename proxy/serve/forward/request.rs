@@ -7,7 +7,7 @@ use http::header;
 
 use super::{target, trace};
 use crate::config::TraceParent;
-use crate::http::request::{Field, Known, Method, RequestHead};
+use crate::http::request::{Field, Known, Method};
 use crate::http::{forwarded, hop};
 use crate::plan::{Forwarding, RequestRules};
 use crate::serve::exchange::{BodyLength, push_line, split_lines};
@@ -35,12 +35,12 @@ pub(crate) struct Context<'a> {
 /// What the fields begin with in which proxies tell of a request.
 const FORWARDED_CLAIM: &[u8] = b"x-forwarded-";
 
-/// Writes the head into `out`.
+/// Appends the head to `out`.
 ///
 /// # Errors
 /// When what becomes of the path cannot be told from the bytes that were sent.
-pub(crate) fn encode(out: &mut Vec<u8>, head: &RequestHead, context: &Context<'_>) -> Result<(), Refusal> {
-    out.clear();
+pub(crate) fn encode(out: &mut Vec<u8>, context: &Context<'_>) -> Result<(), Refusal> {
+    let head = context.facts.request;
     out.extend_from_slice(head.method_token());
     out.push(b' ');
     target::write(out, head, (context.strip, context.forwarding.rewrite.as_ref()))?;
@@ -167,6 +167,7 @@ fn write_address(out: &mut Vec<u8>, name: &[u8], address: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::request::RequestHead;
     use crate::http::request::Version;
     use crate::serve::client::Client;
     use crate::serve::nonce::Nonces;
@@ -199,7 +200,7 @@ mod tests {
         let (traceparent, server) = (TraceParent::Pass, ServerIndex::default());
         let context = Context { facts, traceparent, strip, forwarding, server, rules, length, upgrade, asks_first: false };
         let mut out = Vec::new();
-        encode(&mut out, head, &context).map_err(|refusal| refusal.status.as_u16())?;
+        encode(&mut out, &context).map_err(|refusal| refusal.status.as_u16())?;
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 

@@ -53,6 +53,14 @@ fn unix(path: &str, protocol: Protocol) -> Result<ServerUrl, UnitError> {
     Ok(ServerUrl { scheme: Scheme::Http, protocol, address: ServerAddress::Unix(parse_socket_path(path)?) })
 }
 
+/// The port where none is written.
+pub(super) const fn usual_port(scheme: Scheme) -> u16 {
+    match scheme {
+        Scheme::Http => HTTP_PORT,
+        Scheme::Https => HTTPS_PORT,
+    }
+}
+
 /// Reads `host`, `host:port`, `[v6]`, `[v6]:port`; `text` is the whole URL, for the message.
 fn parse_authority(text: &str, rest: &str, (scheme, protocol): (Scheme, Protocol)) -> Result<ServerUrl, UnitError> {
     let name = scheme_name(scheme, protocol);
@@ -79,10 +87,7 @@ fn parse_authority(text: &str, rest: &str, (scheme, protocol): (Scheme, Protocol
         }
     };
     let port = match port.strip_prefix(':') {
-        None if port.is_empty() => match scheme {
-            Scheme::Http => HTTP_PORT,
-            Scheme::Https => HTTPS_PORT,
-        },
+        None if port.is_empty() => usual_port(scheme),
         Some(port) => match parse_port(port) {
             Some(port) if port > 0 => port,
             _ => return error(text, "a port is a number from 1 to 65535: write \"http://127.0.0.1:3000\"".into()),

@@ -50,11 +50,7 @@ pub(in crate::upstream) async fn ask(connection: Connection, question: &Question
 
 impl Question {
     fn request(&self) -> Result<Request<()>, http::Error> {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        let uri = Uri::builder().scheme(scheme).authority(self.host.as_str()).path_and_query(self.path.as_str()).build()?;
+        let uri = Uri::builder().scheme(self.scheme.name()).authority(self.host.as_str()).path_and_query(self.path.as_str()).build()?;
         Request::get(uri).header(header::USER_AGENT, "transom-health").header(header::ACCEPT, "*/*").body(())
     }
 }

@@ -34,11 +34,7 @@ pub(super) fn of(head: &[u8], scheme: Scheme) -> Result<Request<()>, &'static st
         value.set_sensitive(true);
     }
     let authority = Authority::try_from(host.unwrap_or_default()).map_err(|_| "the host cannot be said in HTTP/2")?;
-    let scheme = match scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-    };
-    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
+    let uri = Uri::builder().scheme(scheme.name()).authority(authority).path_and_query(target).build();
     *request.uri_mut() = uri.map_err(|_| "the target cannot be said in HTTP/2")?;
     *request.method_mut() = method;
     *request.version_mut() = Version::HTTP_2;
