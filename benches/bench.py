@@ -45,6 +45,7 @@ def main() -> int:
     # Ctrl-C (which a shell ignores for background jobs), `kill` and a closed terminal end alike: nothing is left running, what is finished is kept.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    processes.allow_files()
     peers = take_part(arguments.peers)
     # All write a log, or none: of some peers it is not known here how they would.
     log = arguments.log == "on" and all("on" in each.log for each in peers)

@@ -16,6 +16,8 @@ PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 LISTEN_PORT_MIN = 10000
 PORTS_TRIED_MAX = 100
 SAID_BYTES_MAX = 2000
+# What nginx may have open at least. It makes room for all of them when it starts, and drops idle ones when less than a sixteenth is left.
+CONNECTIONS_MIN = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Peer:
         places = {
             "@FOLDER@": str(folder), "@PLAIN@": str(ports[0]), "@TLS@": str(ports[1]),
             "@SENDFILE@": self.sendfile.get("on" if scenario.sendfile else "off", ""),
-            "@GZIP@": self.gzip.get(scenario.gzip, ""),
+            "@GZIP@": self.gzip.get(scenario.gzip, ""), "@CONNECTIONS@": str(max(CONNECTIONS_MIN, scenario.count * 5 // 2)),
             "@LOG@": filled(self.log.get("on" if scenario.log else "off", ""), {"@FOLDER@": str(folder)}),
         }
         return filled((PEERS / self.template).read_text(), places)

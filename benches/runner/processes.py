@@ -2,14 +2,33 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 
 SERVER_CPU, LOAD_CPU = "0", "1"
 STOP_SECONDS_MAX = 5
+# Room for 10,000 WebSockets: each is two files for the server, and one each for the load and for the API.
+FILES = 65_536
 
 _running: list[subprocess.Popen] = []
+
+
+def allow_files() -> None:
+    """Lets us and what we start open as many files as we may allow, up to `FILES`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in (max(hard, FILES), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            break
+        except (ValueError, PermissionError):
+            pass
+
+
+def files_allowed() -> int:
+    """How many files each process may open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def start(cpu: str, command: list[str], **options) -> subprocess.Popen:

@@ -18,6 +18,9 @@ SETTLE_SECONDS = 0.4
 WARM_CONNECTIONS = 50
 TURNS_MAX = 7
 SMOKE_CONNECTIONS = 4
+# Files of a server beside those of its connections; and of a WebSocket: the client's and the API's.
+OWN_FILES = 100
+FILES_EACH = 2
 
 
 def run(scenario: Scenario, peer: Peer, ground: Ground, effort: Effort, record: Record) -> None:
@@ -32,7 +35,8 @@ def run(scenario: Scenario, peer: Peer, ground: Ground, effort: Effort, record: 
                 settle(effort)
                 record.value(scenario.name, peer.name, "process, idle", turn, (kernel.pss_kib(server.process.pid) / 1024, "MiB"))
             else:
-                record.value(scenario.name, peer.name, scenario.title, turn, (connection_kib(scenario, server, effort), "KiB"))
+                count = SMOKE_CONNECTIONS if effort.requests else possible(scenario, record)
+                record.value(scenario.name, peer.name, scenario.title, turn, (connection_kib(scenario, server, effort, count), "KiB"))
 
 
 @contextlib.contextmanager
@@ -49,9 +53,16 @@ def settle(effort: Effort) -> None:
     time.sleep(0 if effort.requests else SETTLE_SECONDS)
 
 
-def connection_kib(scenario: Scenario, server: Server, effort: Effort) -> float:
+def possible(scenario: Scenario, record: Record) -> int:
+    """As many connections as the scenario asks for, or as a server may have files for."""
+    most = (processes.files_allowed() - OWN_FILES) // FILES_EACH - WARM_CONNECTIONS
+    if most < scenario.count:
+        record.note(f"{scenario.name}: {most} connections, because a process may open no more than {processes.files_allowed()} files here.")
+    return min(most, scenario.count)
+
+
+def connection_kib(scenario: Scenario, server: Server, effort: Effort, count: int) -> float:
     """Growth of Pss for each of `count` connections; some are opened before, so that what is made once is not counted."""
-    count = SMOKE_CONNECTIONS if effort.requests else scenario.count
     with idle(scenario, server, WARM_CONNECTIONS if not effort.requests else 1):
         settle(effort)
         before = kernel.pss_kib(server.process.pid)

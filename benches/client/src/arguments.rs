@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::pages::PagesFile;
 
@@ -108,6 +108,9 @@ pub struct Websocket {
     /// How many talk at once
     #[arg(long)]
     pub mode: Talk,
+    /// Messages a second of all WebSockets together, evenly spread, when they are paced
+    #[arg(long, default_value = "10000", value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub rate: u32,
     /// Print {"open":…} and wait for a line on stdin before the time starts, and close only when stdin does, so that a measurement holds messages alone
     #[arg(long)]
     pub hold: bool,
@@ -122,6 +125,8 @@ pub enum Talk {
     Turns,
     /// Each of them, always
     Flood,
+    /// Each of them when its time comes, as `--rate` says
+    Paced,
 }
 
 /// `load mix`

@@ -66,7 +66,7 @@ fn work(command: Command) -> io::Result<()> {
                 report(&opened.report())?;
                 io::stdin().read_line(&mut String::new())?;
             }
-            let (sockets, result) = tasks.block_on(&runtime, websocket::run(load.mode, load.window, opened));
+            let (sockets, result) = tasks.block_on(&runtime, websocket::run((load.mode, load.rate), load.window, opened));
             report(&result)?;
             if load.hold {
                 until_stdin_closes()?;

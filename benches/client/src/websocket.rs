@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::arguments::{Talk, Window};
 use crate::failure::Failure;
@@ -49,11 +51,14 @@ pub async fn open(to: SocketAddr, path: &str, connections: u64) -> Opened {
 }
 
 /// Talks until the run ends. Gives the WebSockets back, for they close when dropped.
-pub async fn run(mode: Talk, window: Window, opened: Opened) -> (Vec<Chatter>, Value) {
+///
+/// `rate` is the messages a second of all together, for those that are paced.
+pub async fn run((mode, rate): (Talk, u32), window: Window, opened: Opened) -> (Vec<Chatter>, Value) {
     let run = Run::start_with(window, opened.failed);
     let chatters = match mode {
         Talk::Turns => take_turns(&run, opened.chatters).await,
-        Talk::Flood => flood(&run, opened.chatters).await,
+        Talk::Flood => all_at_once(&run, opened.chatters, None).await,
+        Talk::Paced => all_at_once(&run, opened.chatters, Some(rate)).await,
     };
     (chatters, run.report())
 }
@@ -70,13 +75,26 @@ async fn take_turns(run: &Rc<Run>, mut chatters: Vec<Chatter>) -> Vec<Chatter> {
     chatters
 }
 
-async fn flood(run: &Rc<Run>, chatters: Vec<Chatter>) -> Vec<Chatter> {
+/// Each WebSocket talks by itself: always, or whenever its time comes, of which there are `rate` a second for all.
+///
+/// Who is late, because an echo was or the load was paused, says the next message one period later and catches nothing up.
+async fn all_at_once(run: &Rc<Run>, chatters: Vec<Chatter>, rate: Option<u32>) -> Vec<Chatter> {
+    let begin = Instant::now();
+    let between = rate.map(|rate| Duration::from_secs(1) / rate);
+    let count = u32::try_from(chatters.len()).unwrap_or(u32::MAX);
     let done = Rc::new(RefCell::new(Vec::with_capacity(chatters.len())));
     let mut lanes = JoinSet::new();
-    for mut chatter in chatters {
+    for (number, mut chatter) in (0..count).zip(chatters) {
+        let mut beat = between.map(|between| interval_at(begin + between * number, between * count));
+        if let Some(beat) = &mut beat {
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         let (run, done) = (run.clone(), done.clone());
         lanes.spawn_local(async move {
             while run.goes_on() {
+                if let Some(beat) = &mut beat {
+                    beat.tick().await;
+                }
                 chatter.talk(&run).await;
             }
             done.borrow_mut().push(chatter);
@@ -127,12 +145,12 @@ mod tests {
     const WINDOW: Window = Window { seconds: 30.0, requests: Some(50) };
 
     #[tokio::test(flavor = "current_thread")]
-    async fn every_message_comes_back_one_at_a_time_and_all_at_once() {
+    async fn every_message_comes_back_one_at_a_time_and_all_at_once_and_paced() {
         LocalSet::new()
             .run_until(async {
-                for mode in [Talk::Turns, Talk::Flood] {
+                for mode in [Talk::Turns, Talk::Flood, Talk::Paced] {
                     let opened = open(loopback::plain().await, "/ws/echo", 8).await;
-                    let (chatters, result) = run(mode, WINDOW, opened).await;
+                    let (chatters, result) = run((mode, 100_000), WINDOW, opened).await;
                     assert_eq!((chatters.len(), &result["completed"], &result["errors"]), (8, &json!(50), &json!(0)), "{result}");
                     assert_eq!(result["bytes"], 50 * 32);
                 }
@@ -145,7 +163,7 @@ mod tests {
         LocalSet::new()
             .run_until(async {
                 let opened = open(loopback::nobody().await, "/ws/echo", 20).await;
-                let (_, result) = run(Talk::Turns, Window { seconds: 0.0, requests: None }, opened).await;
+                let (_, result) = run((Talk::Turns, 1), Window { seconds: 0.0, requests: None }, opened).await;
                 assert_eq!(result["completed"], 0);
                 assert_eq!(result["error_kinds"], json!({"connect: connection refused": 11}));
             })
