@@ -1,22 +1,27 @@
-//! A content lined up in a pipe, page by page.
+//! A content lined up in a pipe, in large pieces.
 //!
-//! Who sends from a file has the kernel look up every page of it, which for a file in memory is a quarter of the work of sending. In a pipe the pages
-//! are lined up already: `tee` gives them to another pipe, uncopied, and from there they go into a socket. The pipe is filled once, when the content is
-//! first asked for, and never read from.
+//! Who sends from a file has the kernel look up, hold and let go every page of it, which is half of the work of sending. A socket keeps what it is given
+//! in pieces of up to eight pages, and what is moved from it into a pipe stays in them. So the content is written through a pair of sockets into a pipe,
+//! once, when it is first asked for. `tee` gives its pieces to another pipe, uncopied, and from there they go into a client's socket. The first pipe is
+//! never read from.
 //!
-//! It is a shorter way and no other place: what cannot be lined up is sent from its file. Only for what is sealed: pages in a pipe still belong to
-//! their file.
+//! It is a shorter way and no other place: what cannot be lined up is sent from its file.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, SpliceFlags};
 
+/// What is written at once: the most for which a socket takes one piece of eight pages, behind one of less.
+const PIECE_BYTES: usize = 44 * 1024;
 /// What a process without privileges may make a pipe hold, unless the system says otherwise.
 pub const SPOOL_BYTES_MAX: u64 = 1 << 20;
-/// Pages that the spools of one shelf have room for. The kernel lets all pipes of a user have 16,384, and those of our children count too.
+/// Pages that the spools of one shelf have room for: 8 MiB of memory beside that of the files. The kernel lets all pipes of a user have 16,384, and those
+/// of our children count too.
 const PAGES_MAX: u64 = 2048;
 
 /// What the spools of one shelf may still take.
@@ -62,7 +67,7 @@ impl Place {
             if length > SPOOL_BYTES_MAX || !self.budget.take(pages) {
                 return None;
             }
-            // Refused: too many descriptors, or too many pages in pipes.
+            // Refused: too many descriptors, too many pages in pipes, no large pieces of memory, no sockets.
             Spool::fill(file, start, length).ok()
         };
         self.spool.get_or_init(fill).as_ref()
@@ -79,17 +84,19 @@ pub struct Spool {
 
 impl Spool {
     fn fill(file: &File, start: u64, length: u64) -> rustix::io::Result<Self> {
-        let length = usize::try_from(length).map_err(|_| rustix::io::Errno::TOOBIG)?;
+        let length = usize::try_from(length).map_err(|_| Errno::TOOBIG)?;
         let (end, entry) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         rustix::pipe::fcntl_setpipe_size(&entry, length)?;
-        let mut offset = start;
-        let mut left = length;
-        while left > 0 {
-            // No room, or the end of the file: it will be sent as it is.
-            match rustix::pipe::splice(file, Some(&mut offset), &entry, None, left, SpliceFlags::NONBLOCK)? {
-                0 => return Err(rustix::io::Errno::NODATA),
-                count => left = left.saturating_sub(count),
-            }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (near, far) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let mut piece = vec![0; PIECE_BYTES.min(length)];
+        let mut filled = 0;
+        while filled < length {
+            let wanted = piece.len().min(length - filled);
+            let bytes = rustix::io::pread(file, piece.get_mut(..wanted).unwrap_or_default(), start + filled as u64)?;
+            let written = rustix::io::write(&near, piece.get(..bytes).unwrap_or_default())?;
+            move_all(&far, &entry, written)?;
+            filled += written;
         }
         Ok(Self { end, length })
     }
@@ -106,6 +113,20 @@ impl Spool {
     pub fn tee(&self, pipe: impl AsFd) -> rustix::io::Result<usize> {
         rustix::pipe::tee(&self.end, pipe, self.length, SpliceFlags::NONBLOCK)
     }
+}
+
+/// Moves so many bytes out of a socket into a pipe; fails when the file they should come from has ended, or the pipe has no room.
+fn move_all(socket: &OwnedFd, pipe: &OwnedFd, mut left: usize) -> rustix::io::Result<()> {
+    if left == 0 {
+        return Err(Errno::NODATA);
+    }
+    while left > 0 {
+        match rustix::pipe::splice(socket, None, pipe, None, left, SpliceFlags::NONBLOCK)? {
+            0 => return Err(Errno::NODATA),
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -128,16 +149,30 @@ mod tests {
         let file = file(&bytes);
         let place = Place::new(&Budget::new(1));
         for _ in 0..3 {
-            let spool = place.spool(&file, (8192, 250_001), PAGE_BYTES).unwrap();
-            assert_eq!(spool.length(), 250_001);
+            let spool = place.spool(&file, (8192, 200_001), PAGE_BYTES).unwrap();
+            assert_eq!(spool.length(), 200_001);
             let (end, entry) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
             rustix::pipe::fcntl_setpipe_size(&entry, spool.length()).unwrap();
-            assert_eq!(spool.tee(&entry).unwrap(), 250_001);
+            assert_eq!(spool.tee(&entry).unwrap(), 200_001);
             drop(entry);
             let mut out = Vec::new();
             File::from(end).read_to_end(&mut out).unwrap();
-            assert!(out == bytes[8192..258_193]);
+            assert!(out == bytes[8192..208_193]);
         }
+    }
+
+    #[test]
+    fn a_spool_keeps_its_content_when_the_file_is_changed() {
+        let file = file(&[b'a'; 100_000]);
+        let place = Place::new(&Budget::new(1));
+        let spool = place.spool(&file, (0, 100_000), PAGE_BYTES).unwrap();
+        rustix::io::pwrite(&file, &[b'b'; 100_000], 0).unwrap();
+        let (end, entry) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&entry, 1 << 18).unwrap();
+        assert_eq!(spool.tee(&entry).unwrap(), 100_000);
+        let mut out = [0; 100_000];
+        File::from(end).read_exact(&mut out).unwrap();
+        assert!(out == [b'a'; 100_000]);
     }
 
     #[test]
@@ -145,7 +180,8 @@ mod tests {
         let file = file(&vec![0; 1 << 20]);
         let budget = Budget::new(100);
         let places: Vec<_> = (0..10).map(|_| Place::new(&budget)).collect();
-        let made = places.iter().filter(|place| place.spool(&file, (0, 1 << 20), PAGE_BYTES).is_some()).count();
+        // Rounded up to 256 pages each.
+        let made = places.iter().filter(|place| place.spool(&file, (0, 900_000), PAGE_BYTES).is_some()).count();
         assert_eq!(made as u64, PAGES_MAX / 256);
         let budget = Budget::new(3);
         let places: Vec<_> = (0..10).map(|_| Place::new(&budget)).collect();
