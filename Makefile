@@ -10,7 +10,8 @@ ISAL_NEEDS  := nasm=nasm autoreconf=autoconf automake=automake libtoolize=libtoo
 BUILD_NEEDS := cc=gcc g++=g++ cmake=cmake make=make $(if $(filter x86_64,$(shell uname -m)),$(ISAL_NEEDS))
 TEST_NEEDS  := nginx=nginx curl=curl chromium=chromium wrk=wrk h2load=nghttp2-client nghttp=nghttp2-client \
                certutil=libnss3-tools openssl=openssl python3=python3 ensurepip=python3-venv node=nodejs
-BENCH_NEEDS := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3 curl=curl chromium=chromium
+LOAD_NEEDS  := nginx=nginx wrk=wrk h2load=nghttp2-client openssl=openssl python3=python3 curl=curl
+BENCH_NEEDS := $(LOAD_NEEDS) chromium=chromium
 PROFILE_NEEDS := perf=linux-perf strace=strace
 comma       := ,
 # Of the servers that can be compared beside nginx, those that Debian has.
@@ -48,7 +49,7 @@ static: ## builds the demo app into static/dist
 	cd static && npm ci && npm run build
 
 release: build-needs ## the binary as it is handed out, built by what ran under load: target/pgo/HOST/release/transom
-	@.ci/need must $(BENCH_NEEDS)
+	@.ci/need must $(LOAD_NEEDS)
 	.ci/release
 
 bench: build-needs ## the comparison with nginx; SCENARIO=s5,s8 ROUNDS=7 PEERS=caddy,pingora LOG=off NGINX=/path BASE=/path choose
