@@ -6,6 +6,7 @@ mod exposition;
 mod listener;
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -167,10 +168,29 @@ fn requests_and_connections_of_all_workers_are_summed_up() {
     assert!(status(&edge)["upstreams"].as_array().is_some_and(Vec::is_empty));
 }
 
+/// A backend that the test plays, and a listener for metrics.
+fn played() -> (Edge, UnixListener) {
+    played_with(&FORWARD.replace("[upstream.raw]", "[metrics]\nlisten = \"127.0.0.1:0\"\n[upstream.raw]"))
+}
+
+#[test]
+fn a_status_beyond_599_is_passed_on_and_counted_as_5xx() {
+    let (edge, listener) = played();
+    for status in [600, 999] {
+        let mut client = edge.connect();
+        client.send(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = format!("HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+        std::io::Write::write_all(&mut accept(&listener), answer.as_bytes()).expect("written");
+        let response = client.response();
+        assert_eq!((response.status, response.text().as_str()), (status, "hi"));
+    }
+    wait_for("both requests", || (metrics(&edge).value("transom_requests_total{status=\"5xx\"}") == 2.0).then_some(()));
+    wait_for_server("both tries", &edge, |server| server["requests_total"]["5xx"] == 2);
+}
+
 #[test]
 fn a_tunnel_is_a_request_under_way() {
-    let config = FORWARD.replace("[upstream.raw]", "[metrics]\nlisten = \"127.0.0.1:0\"\n[upstream.raw]");
-    let (edge, listener) = played_with(&config);
+    let (edge, listener) = played();
     let mut client = edge.connect();
     client.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
     let mut upstream = accept(&listener);

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::Traffic;
 
-/// The classes of statuses, and what stands for none.
+/// The classes of statuses, and what stands for none. An upstream may send 600 to 999: clients are to take them as 5xx (RFC 9110 section 15), so they
+/// count as such.
 const CLASSES: [&str; 6] = ["unanswered", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// One worker's. Alone on its lines of the caches (two, for they are fetched in pairs).
@@ -40,7 +41,7 @@ impl Counters {
 
     /// A request was answered with this, if anything was sent.
     pub(crate) fn count(&self, status: Option<StatusCode>) {
-        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100));
+        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100).min(CLASSES.len() - 1));
         if let Some(requests) = self.requests.get(class) {
             add(requests, 1);
         }
@@ -66,13 +67,15 @@ impl Meters {
 
     /// What clients do, and did since the start.
     pub fn traffic(&self) -> Traffic {
-        let sum = |of: &dyn Fn(&Counters) -> &AtomicU64| self.counters.iter().map(|one| of(one).load(Ordering::Relaxed)).sum();
-        let class = |(index, name): (usize, &'static str)| (name, sum(&|one| one.requests.get(index).unwrap_or(&one.accepted)));
-        Traffic {
-            connections: sum(&|one| &one.connections),
-            accepted: sum(&|one| &one.accepted),
-            requests: CLASSES.into_iter().enumerate().map(class).collect(),
+        let mut traffic = Traffic { requests: CLASSES.map(|class| (class, 0)).to_vec(), ..Traffic::default() };
+        for one in &*self.counters {
+            traffic.connections += one.connections.load(Ordering::Relaxed);
+            traffic.accepted += one.accepted.load(Ordering::Relaxed);
+            for ((_, sum), counter) in traffic.requests.iter_mut().zip(&one.requests) {
+                *sum += counter.load(Ordering::Relaxed);
+            }
         }
+        traffic
     }
 
     /// `true` once no new work is taken.
@@ -95,8 +98,10 @@ mod tests {
         counters[1].count(Some(StatusCode::NO_CONTENT));
         counters[1].count(Some(StatusCode::BAD_GATEWAY));
         counters[1].count(None);
+        counters[0].count(StatusCode::from_u16(600).ok());
+        counters[1].count(StatusCode::from_u16(999).ok());
         let traffic = meters.traffic();
         assert_eq!((traffic.connections, traffic.accepted), (1, 2));
-        assert_eq!(traffic.requests, [("unanswered", 1), ("1xx", 0), ("2xx", 2), ("3xx", 0), ("4xx", 0), ("5xx", 1)]);
+        assert_eq!(traffic.requests, [("unanswered", 1), ("1xx", 0), ("2xx", 2), ("3xx", 0), ("4xx", 0), ("5xx", 3)]);
     }
 }

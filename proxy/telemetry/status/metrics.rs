@@ -30,7 +30,8 @@ impl Status {
             .sample(&[], self.traffic.connections);
         text.family("transom_client_connections_accepted_total", Kind::Counter, "Connections of clients since the start.")
             .sample(&[], self.traffic.accepted);
-        let help = "Requests of clients since the start, by the class of the status that was sent; unanswered: the client left before.";
+        let help = "Requests of clients since the start, by the class of the status that was sent (600 to 999 count as 5xx); unanswered: the client left \
+                    before.";
         let mut family = text.family("transom_requests_total", Kind::Counter, help);
         for (class, count) in &self.traffic.requests {
             family.sample(&[("status", class)], count);
@@ -60,7 +61,7 @@ impl Status {
                 family.sample(&[first, second, ("state", state.name())], u8::from(server.state == state));
             }
         });
-        let help = "Requests to the server since the start, each try for itself, by how they ended: the class of the status; failed: no whole \
+        let help = "Requests to the server since the start, each try for itself, by how they ended: the class of the status (600 to 999 count as 5xx); failed: no whole \
                     response; abandoned: the client left.";
         let mut family = text.family("transom_upstream_server_requests_total", Kind::Counter, help);
         self.each_server(|upstream, server| {
