@@ -189,6 +189,18 @@ fn a_status_beyond_599_is_passed_on_and_counted_as_5xx() {
 }
 
 #[test]
+fn two_ways_to_speak_to_one_address_are_two_upstreams() {
+    let edge = Edge::start(
+        "//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
+         [[route]]\npath = \"/old\"\nproxy = \"unix:api.sock\"\n[[route]]\npath = \"/new\"\nproxy = \"h2c://unix:api.sock\"\n",
+    );
+    let scraped = metrics(&edge);
+    for url in ["unix:api.sock", "h2c://unix:api.sock"] {
+        assert_eq!(scraped.value(&format!("transom_upstream_waits_total{{upstream=\"{url}\",for=\"server\"}}")), 0.0);
+    }
+}
+
+#[test]
 fn a_tunnel_is_a_request_under_way() {
     let (edge, listener) = played();
     let mut client = edge.connect();

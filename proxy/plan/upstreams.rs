@@ -9,7 +9,7 @@ use crate::units::{ServerAddress, ServerUrl};
 /// A group of servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// Its name, or its address for an inline one.
+    /// Its name, or its whole URL for an inline one: two may be spoken to at one address in two ways, and no name looks like a URL.
     pub name: String,
     /// Its servers; at least one, and one that is no backup.
     pub servers: Vec<UpstreamServer>,
@@ -46,7 +46,7 @@ pub struct UpstreamServer {
     pub max_conns: Option<u32>,
 }
 
-/// The upstreams while they are collected: named ones first, inline ones as they come, one for each address.
+/// The upstreams while they are collected: named ones first, inline ones as they come, one for each URL.
 pub(super) struct Upstreams {
     list: Vec<Upstream>,
     named: usize,
@@ -149,7 +149,7 @@ impl Upstream {
         let server = UpstreamServer { url: url.clone(), span, weight: defaults::WEIGHT, backup: false, max_conns: None };
         let tls = UpstreamTls { span, ..UpstreamTls::default() };
         Self {
-            name: url.address.to_string(),
+            name: url.to_string(),
             servers: vec![server],
             balance: defaults::BALANCE,
             span,
