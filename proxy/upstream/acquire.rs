@@ -45,6 +45,8 @@ pub(super) enum Vain {
     Failed(ConnectError),
     /// There are servers to be asked, but they have as many requests as they may.
     Full,
+    /// The time was up before all were asked.
+    Late,
 }
 
 impl Connector {
@@ -109,6 +111,13 @@ pub(super) trait Source {
                     picked = Some(group.wait_for_room(key, tried.as_slice(), deadline).await?);
                     continue;
                 }
+                Err(Vain::Late) => {
+                    if let Some((place, _)) = &holding {
+                        place.note_timed_out();
+                    }
+                    let cause = format!("{}: its servers were asked for {:?} in vain", group.name(), group.wait());
+                    return Err(ConnectError::NotReady(cause));
+                }
                 Err(Vain::Failed(error)) if group.wait().is_zero() => return Err(error),
                 // An address without a host answers nothing: in a moment the name may have another.
                 Err(Vain::Failed(error @ (ConnectError::Unreachable(_) | ConnectError::TimedOut(_)))) => (error, deadline),
@@ -149,10 +158,7 @@ pub(super) trait Source {
         if group.wait().is_zero() || self.timeout().is_zero() {
             return pass.await;
         }
-        tokio::time::timeout_at(deadline + self.timeout(), pass).await.unwrap_or_else(|_| {
-            let cause = format!("{}: its servers were asked for {:?} in vain", group.name(), group.wait());
-            Err(Vain::Failed(ConnectError::NotReady(cause)))
-        })
+        tokio::time::timeout_at(deadline + self.timeout(), pass).await.unwrap_or(Err(Vain::Late))
     }
 
     /// Asks one server after the other, each once.
@@ -186,5 +192,44 @@ pub(super) trait Source {
             None if group.is_full(tried.as_slice()) => Err(Vain::Full),
             None => Err(Vain::Failed(ConnectError::Unreachable(format!("{}: no server is ready", group.name())))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::pending;
+
+    use super::super::group_tests::group;
+    use super::*;
+    use crate::config::Balance;
+
+    /// Nobody is there at first, and then somebody who says nothing.
+    #[derive(Default)]
+    struct Falling {
+        asked: Cell<bool>,
+    }
+
+    impl Source for Falling {
+        type Link = ();
+
+        async fn attempt(&self, _: &Server) -> Result<(), ConnectError> {
+            if self.asked.replace(true) { pending().await } else { Err(ConnectError::Unreachable("refused".to_owned())) }
+        }
+
+        fn timeout(&self) -> Duration {
+            Duration::from_secs(5)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_held_and_asks_in_vain_when_the_time_is_up_has_waited_in_vain() {
+        let group = group(1, Balance::RoundRobin);
+        let begun = Instant::now();
+        let ended = Falling::default().obtain((&group, &Key::None), group.pick(&Key::None, &[]), &mut Tried::default()).await;
+        assert!(matches!(ended, Err(ConnectError::NotReady(_))));
+        assert_eq!(begun.elapsed(), group.wait() + Duration::from_secs(5));
+        let held = group.snapshot().held;
+        assert_eq!((held.now, held.begun, held.timed_out), (0, 1, 1));
     }
 }

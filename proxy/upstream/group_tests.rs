@@ -41,7 +41,7 @@ fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {
     Group::new(&upstream_of(servers, balance), &settings()).expect("a group")
 }
 
-fn group(count: usize, balance: Balance) -> Group {
+pub(super) fn group(count: usize, balance: Balance) -> Group {
     group_of((0..count).map(server).collect(), balance)
 }
 

@@ -58,10 +58,15 @@ impl<'a> Place<'a> {
     pub(super) async fn probe(&self, deadline: Instant) -> Option<Probe<'a>> {
         let hold: &'a Hold = self.hold;
         let Ok(seat) = tokio::time::timeout_at(deadline, hold.seat.lock()).await else {
-            hold.held.note_timed_out();
+            self.note_timed_out();
             return None;
         };
         Some(Probe { hold, _seat: seat, pause: PROBE_PAUSE_FIRST })
+    }
+
+    /// The time was up while the right to probe was made use of.
+    pub(super) fn note_timed_out(&self) {
+        self.hold.held.note_timed_out();
     }
 }
 
