@@ -90,7 +90,8 @@ impl Group {
     /// When one of its servers cannot be used at all.
     pub fn new(upstream: &plan::Upstream, settings: &Settings) -> Result<Self, Diagnostic> {
         let is_limited = upstream.servers.iter().any(|server| server.max_conns.is_some());
-        let queue = is_limited.then(|| Queue::new(upstream.queue));
+        // Where nobody is to wait, there is no place to wait in.
+        let queue = is_limited.then(|| Queue::new(if upstream.wait.is_zero() { 0 } else { upstream.queue }));
         let alone = (upstream.servers.len() == 1).then_some(upstream.name.as_str());
         let freed = || queue.as_ref().map(Queue::freed);
         let is_secure = upstream.servers.iter().any(|server| server.url.scheme == Scheme::Https);
@@ -248,7 +249,7 @@ impl Group {
     /// Waits in the queue for a server with room.
     pub(super) async fn wait_for_room(&self, key: &Key<'_>, tried: &[ServerIndex], deadline: Instant) -> Result<Picked<'_>, ConnectError> {
         let busy = |what: &str| ConnectError::NotReady(format!("{}: all servers have max_conns requests; {what}", self.name));
-        let place = self.queue.as_ref().and_then(|queue| if self.wait.is_zero() { queue.refuse() } else { queue.enter() });
+        let place = self.queue.as_ref().and_then(Queue::enter);
         let Some(place) = place else { return Err(busy("too many are waiting")) };
         let picked = place.until(deadline, || self.pick_first_come(key, tried)).await;
         picked.ok_or_else(|| busy(&format!("waited {:?}", self.wait)))

@@ -40,12 +40,6 @@ impl Queue {
         self.waiting.begin(self.waiting_max).then(|| Waiting(self))
     }
 
-    /// Gives no place, where nobody is to wait.
-    pub(super) fn refuse(&self) -> Option<Waiting<'_>> {
-        self.waiting.note_refused();
-        None
-    }
-
     /// Those who wait.
     pub(super) fn waiting(&self) -> &Waits {
         &self.waiting

@@ -29,7 +29,7 @@ impl Waits {
     pub(super) fn begin(&self, max: usize) -> bool {
         if self.now.fetch_add(1, Ordering::Relaxed) >= max {
             self.now.fetch_sub(1, Ordering::Relaxed);
-            self.note_refused();
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -44,11 +44,6 @@ impl Waits {
     /// One has waited in vain.
     pub(super) fn note_timed_out(&self) {
         self.timed_out.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One was not let in.
-    pub(super) fn note_refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Who waits now.
