@@ -1,33 +1,24 @@
 //! A plan brought to life: files loaded, servers known, certificate ready. Built whole or not at all; read by every request, written by none: a
-//! change is a new one (`current`).
+//! change is a new one (`current`). A `route` is what requests are answered by, and `roots` are those of them that have files.
+
+mod roots;
+mod route;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
-
-use super::compress::Fixed;
-use super::forward::{Spool, Target, Waiting};
+use super::forward::{Spool, Waiting};
 use super::operations::Operations;
-use crate::assets::{self, Assets, Delivery, Kept, LoadError, PageOptions, Storage, Summary, Taken, Vault};
-use crate::config::{CodedFiles, Diagnostic, Diagnostics, Folder, PublicEnvironment, Timeouts};
-use crate::http::fields::FieldBlock;
-use crate::http::{host, path};
-use crate::plan::{self, Forwarding, Plan, RequestRules, ResponsePolicy};
+use crate::assets::{Assets, Kept};
+use crate::config::Diagnostics;
+use crate::http::host;
+use crate::plan::{self, Plan};
 use crate::tls::Acceptor;
-use crate::units::Scheme;
 use crate::upstream::{self, Group};
 
-/// Larger files stay on disk: a folder of films must not become memory.
-const MEMORY_FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Files on disk that are kept open at most: each takes about a kilobyte of the kernel's memory.
-const OPEN_FILES_MAX: usize = 4096;
-/// And at most one of so many descriptors: connections need them, and while a new build is loaded there are two sets.
-const DESCRIPTORS_PER_OPEN_FILE: u64 = 4;
-
-/// The fields that refusals say for themselves, whatever a route sets for its files.
-pub const OF_REFUSALS: [HeaderName; 4] = [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER, header::ALLOW];
+pub use roots::{Root, begin_coding};
+pub use route::OF_REFUSALS;
+pub(crate) use route::{LiveAction, LiveRoute};
 
 /// What serves. Its parts are shared with the one that it was made from, so that a new build of one root costs that root alone.
 pub struct Live {
@@ -38,58 +29,6 @@ pub struct Live {
     https_port: Option<u16>,
     /// Index of the route that answers `/`.
     site: usize,
-}
-
-/// A route that can be served.
-pub(crate) struct LiveRoute {
-    pub(crate) action: LiveAction,
-    /// Files of earlier builds that pages which are still open may ask for.
-    pub(crate) kept: Kept,
-    /// What its responses have beside their own fields.
-    pub(crate) policy: ResponsePolicy,
-    /// The policy alone, for refusals and other answers of our own.
-    pub(crate) block: FieldBlock,
-    /// The policy for refusals, whose type and lifetime are not the operator's to set: an error must not be kept for a year because the files beside
-    /// it are.
-    pub(crate) refusal_block: FieldBlock,
-    /// What requests get on their way to an upstream.
-    pub(crate) request_rules: RequestRules,
-    /// Where and how long bodies wait before the upstream gets any of them.
-    pub(crate) waiting: Option<Waiting>,
-    /// Deadlines.
-    pub(crate) timeouts: Timeouts,
-}
-
-/// What a route does.
-pub(crate) enum LiveAction {
-    Assets(Arc<Assets>),
-    Forward {
-        group: usize,
-        strip: String,
-        forwarding: Forwarding,
-        vault: Option<Arc<Vault>>,
-    },
-    Redirect {
-        status: StatusCode,
-        to: HeaderValue,
-        keeps_query: bool,
-    },
-    Respond {
-        status: StatusCode,
-        content: Fixed,
-    },
-    /// Tell how things stand.
-    Operations(Operations),
-    NotFound,
-}
-
-/// A root that is served.
-#[derive(Debug, Clone)]
-pub struct Root {
-    /// Index of its route.
-    pub route: usize,
-    /// Where its files are, and how they are served.
-    pub folder: Folder,
 }
 
 /// What was loaded, for the start log.
@@ -111,11 +50,11 @@ impl Live {
     pub fn build(plan: Plan, tls: Option<Acceptor>, now: SystemTime) -> Result<(Self, LoadReport), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut report = LoadReport::default();
-        let mut storage = storage(&plan);
+        let mut storage = roots::storage(&plan);
         let mut routes = Vec::with_capacity(plan.routes.len());
         let spool = Arc::new(Spool::new(&plan.buffering));
         for route in &plan.routes {
-            if let Some(action) = load_action(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
+            if let Some(action) = LiveAction::load(route, (&plan, now, &mut storage), &mut report, &mut diagnostics) {
                 let mut live = LiveRoute::new(route, action, Kept::default());
                 live.waiting = Waiting::new(route, &plan, &spool);
                 routes.push(Arc::new(live));
@@ -136,77 +75,6 @@ impl Live {
         }
         let site = plan.router.route(b"/").route;
         Ok((Self { plan: Arc::new(plan), routes, groups: groups.into(), tls, https_port: None, site }, report))
-    }
-
-    /// The roots that are served.
-    pub fn roots(&self) -> Vec<Root> {
-        let folder = |route: &plan::Route| match &route.action {
-            plan::Action::Root(folder) => Some(folder.clone()),
-            plan::Action::NotFound | plan::Action::Proxy { .. } | plan::Action::Redirect { .. } | plan::Action::Respond { .. } => None,
-        };
-        self.plan.routes.iter().enumerate().filter_map(|(route, planned)| Some(Root { route, folder: folder(planned)? })).collect()
-    }
-
-    /// What the route with this index serves its files from, and the files of earlier builds that it still has.
-    pub fn build_of(&self, route: usize) -> Option<(&Arc<Assets>, &Kept)> {
-        let route = self.routes.get(route)?;
-        match &route.action {
-            LiveAction::Assets(assets) => Some((assets, &route.kept)),
-            LiveAction::Forward { .. }
-            | LiveAction::Redirect { .. }
-            | LiveAction::Respond { .. }
-            | LiveAction::Operations(_)
-            | LiveAction::NotFound => None,
-        }
-    }
-
-    /// Loads a root as it is now, beside what serves; of that, what is unchanged is taken over.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is not what the plan says.
-    pub fn load_root(&self, root: &Root, now: SystemTime) -> Result<(Assets, Summary), LoadError> {
-        let left = self.left_beside(root.route);
-        load_folder(
-            &root.folder,
-            &self.route(root.route).policy,
-            (self.plan.coded_files, now, left),
-            self.build_of(root.route).map(|(assets, _)| &**assets),
-        )
-    }
-
-    /// What the files of one root may take, beside all that those of the others do.
-    fn left_beside(&self, route: usize) -> Storage {
-        let mut left = storage(&self.plan);
-        for (_, other) in self.routes.iter().enumerate().filter(|&(index, _)| index != route) {
-            if let LiveAction::Assets(assets) = &other.action {
-                left.take(assets.taken());
-                left.take(Taken { memory_bytes: other.kept.memory_bytes(), open_files: 0 });
-            }
-        }
-        left
-    }
-
-    /// Bytes of memory that are left for more than the files of this build at a route.
-    pub fn room_beside(&self, route: usize, assets: &Assets) -> u64 {
-        let mut left = self.left_beside(route);
-        left.take(assets.taken());
-        left.memory_bytes_max
-    }
-
-    /// Bytes of memory that all files take, with what is kept about them.
-    pub fn memory_bytes(&self) -> u64 {
-        let all = storage(&self.plan).memory_bytes_max;
-        all.saturating_sub(self.left_beside(usize::MAX).memory_bytes_max)
-    }
-
-    /// What the page of a build asks for at once that the build does not have, as far as it is this root that would answer.
-    pub fn missing_references(&self, root: &Root, assets: &Assets) -> Vec<String> {
-        let is_missing = |reference: &String| {
-            let Ok(path) = path::normalize(reference.as_bytes()) else { return false };
-            let matched = self.plan.router.route(&path);
-            matched.route == root.route && path.get(matched.covered_bytes..).is_some_and(|below| !assets.has_file(below))
-        };
-        assets.page_references().into_iter().filter(is_missing).collect()
     }
 
     /// The same with another build behind one route.
@@ -254,15 +122,6 @@ impl Live {
     /// Tells the port that redirects to TLS name, once it is bound.
     pub fn set_https_port(&mut self, port: Option<u16>) {
         self.https_port = port;
-    }
-
-    /// Begins what is done for the files while they are served. A plan that is only checked does not need it.
-    pub fn begin_coding(&self) {
-        for (index, route) in self.routes.iter().enumerate() {
-            if let LiveAction::Assets(assets) = &route.action {
-                begin_coding(assets, self.room_beside(index, assets));
-            }
-        }
     }
 
     /// Begins to look whether servers are well, on the runtime that this is called on; they are shared by all that is made from this.
@@ -333,129 +192,4 @@ impl Live {
         let name = host.name.strip_suffix(b".").unwrap_or(host.name);
         self.plan.names.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     }
-}
-
-impl LiveRoute {
-    fn new(route: &plan::Route, action: LiveAction, kept: Kept) -> Self {
-        Self {
-            action,
-            kept,
-            policy: route.response.clone(),
-            block: route.response.block(Vec::new()),
-            refusal_block: refusal_block(&route.response),
-            request_rules: route.request.clone(),
-            waiting: None,
-            timeouts: route.timeouts,
-        }
-    }
-
-    /// Where the route forwards to, if it does.
-    pub(crate) fn target(&self) -> Option<Target<'_>> {
-        match &self.action {
-            LiveAction::Forward { group, strip, forwarding, vault } => {
-                Some(Target { group: *group, strip, forwarding, vault: vault.as_ref() })
-            }
-            LiveAction::Assets(_)
-            | LiveAction::Redirect { .. }
-            | LiveAction::Respond { .. }
-            | LiveAction::Operations(_)
-            | LiveAction::NotFound => None,
-        }
-    }
-}
-
-/// Begins what is done for the files of one root while they are served, in no more memory than `room_bytes`.
-pub fn begin_coding(assets: &Assets, room_bytes: u64) {
-    if let Err(error) = assets.begin_coding(room_bytes) {
-        tracing::warn!(%error, "no thread to compress files in: those without siblings are served as they are");
-    }
-}
-
-fn refusal_block(policy: &ResponsePolicy) -> FieldBlock {
-    FieldBlock::new(policy.decorate(Vec::new()).into_iter().filter(|(name, _)| !OF_REFUSALS.contains(name)))
-}
-
-/// What all roots together may take.
-fn storage(plan: &Plan) -> Storage {
-    let listens = |scheme| plan.listeners.iter().any(|listener| listener.scheme == scheme);
-    let delivery = match (listens(Scheme::Http), listens(Scheme::Https)) {
-        (true, true) if plan.https_redirect.is_none() => Delivery::Both,
-        (_, true) => Delivery::Encrypted,
-        (_, false) => Delivery::Plain,
-    };
-    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let open_files_max = usize::try_from(descriptors / DESCRIPTORS_PER_OPEN_FILE).unwrap_or(OPEN_FILES_MAX).min(OPEN_FILES_MAX);
-    Storage { memory_bytes_max: plan.limits.assets_memory.0, open_files_max, delivery }
-}
-
-fn load_folder(
-    folder: &Folder,
-    policy: &ResponsePolicy,
-    (coded, now, storage): (CodedFiles, SystemTime, Storage),
-    previous: Option<&Assets>,
-) -> Result<(Assets, Summary), LoadError> {
-    let decorate = |fields| policy.decorate(fields);
-    let options = assets::Options {
-        index: &folder.index,
-        spa: folder.spa.as_ref().map(|spa| spa.value.as_str()),
-        errors: &folder.errors,
-        listing: folder.listing,
-        environment: folder.env.as_ref(),
-        pages: PageOptions { early_hints: folder.early_hints, nonce: policy.nonced.is_some() },
-        decorate: &decorate,
-        memory_file_bytes_max: MEMORY_FILE_BYTES_MAX,
-        storage,
-        now,
-        selection: &folder.selection,
-        coded: assets::CodedSources { siblings: coded.precompressed, compress: coded.compress },
-        previous,
-    };
-    Assets::load(&folder.root.value, &options)
-}
-
-/// Brings the action of a route to life. What it stores is taken from `storage`, and is not there for the routes that follow.
-fn load_action(
-    route: &plan::Route,
-    (plan, now, storage): (&Plan, SystemTime, &mut Storage),
-    report: &mut LoadReport,
-    diagnostics: &mut Diagnostics,
-) -> Option<LiveAction> {
-    Some(match &route.action {
-        plan::Action::NotFound => LiveAction::NotFound,
-        plan::Action::Proxy { upstream, strip, forwarding } => {
-            let vault = match forwarding.accel.as_ref().map(|accel| (accel, Vault::open(accel))) {
-                None => None,
-                Some((_, Ok(vault))) => Some(Arc::new(vault)),
-                Some((accel, Err(error))) => {
-                    diagnostics.push(Diagnostic::new(accel.root.span, error.to_string()).help("make the folder, or correct the path"));
-                    return None;
-                }
-            };
-            LiveAction::Forward { group: *upstream, strip: strip.clone(), forwarding: forwarding.clone(), vault }
-        }
-        plan::Action::Redirect { to, status } => {
-            let keeps_query = !to.as_bytes().contains(&b'?');
-            LiveAction::Redirect { status: *status, to: to.clone(), keeps_query }
-        }
-        plan::Action::Respond { status, body, content_type } => {
-            let block = route.response.block(vec![(header::CONTENT_TYPE, content_type.clone())]);
-            let body = Bytes::copy_from_slice(body.as_bytes());
-            LiveAction::Respond { status: *status, content: Fixed::new(block, body, &plan.compression) }
-        }
-        plan::Action::Root(folder) => match load_folder(folder, &route.response, (plan.coded_files, now, *storage), None) {
-            Ok((assets, summary)) => {
-                storage.take(assets.taken());
-                report.files += summary.files;
-                report.bytes += summary.memory_bytes + summary.disk_bytes;
-                report.warnings.extend(folder.env.iter().flat_map(PublicEnvironment::warnings));
-                report.warnings.extend(summary.warnings.iter().map(ToString::to_string));
-                LiveAction::Assets(Arc::new(assets))
-            }
-            Err(error) => {
-                let span = error.span().unwrap_or(folder.root.span);
-                diagnostics.push(Diagnostic::new(span, error.to_string()).help("build the app, or correct the path"));
-                return None;
-            }
-        },
-    })
 }
