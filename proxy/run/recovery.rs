@@ -21,7 +21,7 @@ struct Link {
 
 /// Follows the processes on the runtime that this is called on, which must be a local one; ends when there is nobody left who tells of them.
 pub(super) fn start(board: watch::Receiver<Snapshot>, processes: &[PlannedProcess], live: &Live) -> JoinHandle<()> {
-    let groups = live.shared_groups();
+    let groups = Arc::clone(live.groups());
     let links = links(processes, &groups, &live.plan().upstreams);
     tokio::task::spawn_local(follow(board, links, groups))
 }

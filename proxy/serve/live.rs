@@ -129,11 +129,6 @@ impl Live {
         upstream::Checks::start(&self.groups, self.plan.timeouts.connect)
     }
 
-    /// The groups of servers, for whoever knows something of them.
-    pub fn shared_groups(&self) -> Arc<[Group]> {
-        Arc::clone(&self.groups)
-    }
-
     /// The plan it was built from.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -168,8 +163,8 @@ impl Live {
         self.routes.get(self.site).map(Arc::as_ref)
     }
 
-    /// All groups of servers.
-    pub fn groups(&self) -> &[Group] {
+    /// All groups of servers; they outlive this, for they are shared by all that is made from it.
+    pub fn groups(&self) -> &Arc<[Group]> {
         &self.groups
     }
 
