@@ -27,8 +27,7 @@ pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Lis
                     .help("add a `[tls]` table with `cert` and `key` (or `dev = true`), or write \"http://…\" before the address"),
             );
         }
-        let same = |other: &&Listener| other.address == listen.value.address && !is_any_port(&other.address);
-        if let Some(first) = listeners.iter().find(same) {
+        if let Some(first) = at(&listeners, &listen.value.address) {
             diagnostics.push(
                 Diagnostic::new(listen.span, "this address is listened on twice")
                     .related(first.span, "first here")
@@ -49,8 +48,10 @@ pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Lis
     listeners
 }
 
-pub(super) fn is_any_port(address: &ListenAddress) -> bool {
-    matches!(address, ListenAddress::Tcp { port: 0, .. })
+/// The listener that this address is taken by. (Port 0 is another one each time.)
+pub(super) fn at<'a>(listeners: &'a [Listener], address: &ListenAddress) -> Option<&'a Listener> {
+    let is_any_port = matches!(address, ListenAddress::Tcp { port: 0, .. });
+    listeners.iter().find(|listener| listener.address == *address && !is_any_port)
 }
 
 fn scheme(listen: &Listen, has_certificate: bool) -> Scheme {

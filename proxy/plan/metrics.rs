@@ -16,8 +16,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; bas
 pub(super) fn compile(config: &Config, public: &[Listener], diagnostics: &mut Diagnostics) -> Option<Box<Plan>> {
     let metrics = config.metrics.as_ref()?;
     for listen in &metrics.listen {
-        let same = |listener: &&Listener| listener.address == listen.value.address && !listeners::is_any_port(&listener.address);
-        if let Some(listener) = public.iter().find(same) {
+        if let Some(listener) = listeners::at(public, &listen.value.address) {
             diagnostics.push(
                 Diagnostic::new(listen.span, "the sites are served at this address")
                     .related(listener.span, "here")
