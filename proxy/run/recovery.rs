@@ -41,17 +41,21 @@ fn links(processes: &[PlannedProcess], groups: &[Group], upstreams: &[Upstream])
 
 async fn follow(mut board: watch::Receiver<Snapshot>, mut links: Vec<Link>, groups: Arc<[Group]>) {
     while !links.is_empty() {
-        let snapshot = board.borrow_and_update().clone();
-        for link in &mut links {
-            let Some(status) = snapshot.0.get(link.process).filter(|status| status.state == State::Ready) else { continue };
-            if std::mem::replace(&mut link.ready_after, status.starts) != status.starts {
-                for &(group, server) in &link.servers {
-                    groups.get(group).into_iter().for_each(|group| group.note_return(server));
-                }
-            }
-        }
+        note_returns(&board.borrow_and_update(), &mut links, &groups);
         if board.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Tells the groups of processes that are ready after a start that was not seen yet.
+fn note_returns(snapshot: &Snapshot, links: &mut [Link], groups: &[Group]) {
+    for link in links {
+        let Some(status) = snapshot.0.get(link.process).filter(|status| status.state == State::Ready) else { continue };
+        if std::mem::replace(&mut link.ready_after, status.starts) != status.starts {
+            for &(group, server) in &link.servers {
+                groups.get(group).into_iter().for_each(|group| group.note_return(server));
+            }
         }
     }
 }
