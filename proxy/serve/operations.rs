@@ -53,6 +53,9 @@ impl Operations {
         if client.address.is_some_and(|address| address.ip().to_canonical().is_loopback()) && !names_this_machine(head.authority()) {
             return reply(route, StatusCode::MISDIRECTED_REQUEST, TEXT, Bytes::from_static(NOT_THIS_MACHINE));
         }
+        if !matches!(head.method(), Method::Get | Method::Head) {
+            return Decision::Refuse(route, Refusal::method_not_allowed(METHODS));
+        }
         let survey = &self.survey;
         let (status, content_type, content) = match path {
             // Whoever asks these asks often, and wants to know no more.
@@ -67,9 +70,6 @@ impl Operations {
             b"/" => (StatusCode::OK, HTML, survey().page().into()),
             _ => return Decision::Refuse(route, Refusal::new(StatusCode::NOT_FOUND, "not a page of [metrics]")),
         };
-        if !matches!(head.method(), Method::Get | Method::Head) {
-            return Decision::Refuse(route, Refusal::method_not_allowed(METHODS));
-        }
         reply(route, status, content_type, content)
     }
 }

@@ -69,8 +69,10 @@ fn a_head_is_answered_like_a_get_without_content() {
 fn other_methods_are_refused_with_those_that_do() {
     let edge = start();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        let response = ask(&edge, &format!("{method} /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi"));
-        assert_eq!((response.status, response.field("allow")), (405, Some("GET, HEAD")), "{method}");
+        for path in ["/metrics", "/nothing"] {
+            let response = ask(&edge, &format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi"));
+            assert_eq!((response.status, response.field("allow")), (405, Some("GET, HEAD")), "{method} {path}");
+        }
     }
 }
 
