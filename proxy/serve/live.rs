@@ -62,7 +62,7 @@ impl Live {
         }
         Waiting::check(&plan, &spool, &mut diagnostics);
         let resolver = upstream::Resolver::new(&plan.resolver);
-        let settings = upstream::Settings { tcp_keepalive: plan.timeouts.tcp_keepalive, resolver };
+        let settings = upstream::Settings { tcp_keepalive: plan.timeouts.tcp_keepalive, resolver, roots: upstream::SystemRoots::default() };
         let mut groups = Vec::with_capacity(plan.upstreams.len());
         for upstream in &plan.upstreams {
             match Group::new(upstream, &settings) {

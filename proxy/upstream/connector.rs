@@ -1,6 +1,5 @@
 //! A worker's connections: new ones, idle ones, and held requests.
 
-use std::cell::OnceCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +15,7 @@ use super::denied;
 use super::idle::Idle;
 use super::name::{Answered, Known};
 use super::peer::ServerPeer;
+use super::roots::Rooted;
 use super::server::{Server, Target};
 
 /// Connections that Pingora keeps: it makes them, and `idle` keeps them.
@@ -40,10 +40,8 @@ pub enum ConnectError {
 
 /// Makes and keeps the connections of one worker.
 pub struct Connector {
-    /// For plain connections, and for those that are known by authorities of their own.
+    /// For plain connections, and for those that are known by authorities of their own; see `roots` for the others.
     transport: TransportConnector,
-    /// For those that are known by the roots of the system; made when it is first needed.
-    rooted: OnceCell<TransportConnector>,
     idle: Idle<Stream>,
     connect_timeout: Duration,
 }
@@ -58,15 +56,15 @@ pub struct Connection {
 impl Connector {
     /// A connector without connections. A `connect_timeout` of zero is none.
     pub fn new(connect_timeout: Duration) -> Self {
-        Self { transport: without_roots(), rooted: OnceCell::new(), idle: Idle::default(), connect_timeout }
+        Self { transport: without_roots(), idle: Idle::default(), connect_timeout }
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
-    fn transport(&self, is_rooted: bool) -> &TransportConnector {
-        if is_rooted { self.rooted.get_or_init(with_roots) } else { &self.transport }
+    fn transport<'a>(&'a self, peer: &'a ServerPeer) -> &'a TransportConnector {
+        peer.rooted().map_or(&self.transport, Rooted::transport)
     }
 
     /// An idle connection to this server that still looks alive.
@@ -135,7 +133,7 @@ impl Connector {
     }
 
     async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
-        match self.within(limit, server, Box::pin(self.transport(peer.needs_roots()).new_stream(peer))).await? {
+        match self.within(limit, server, Box::pin(self.transport(peer).new_stream(peer))).await? {
             Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
             Err(error) if is_tls(&error) => {
                 let cause = describe(&error);
@@ -170,16 +168,17 @@ impl Connector {
     }
 }
 
-fn without_roots() -> TransportConnector {
+/// A connector that trusts nobody but whom a peer names.
+pub(super) fn without_roots() -> TransportConnector {
     let mut options = ConnectorOptions::new(KEPT_BY_PINGORA);
     // Pingora loads a store of authorities for each connector, and panics when it cannot: an empty one.
     options.ca_file = Some("/dev/null".to_owned());
     TransportConnector::new(Some(options))
 }
 
-/// That the roots can be loaded was seen at start. Should that have changed since, nobody is trusted.
-fn with_roots() -> TransportConnector {
-    std::panic::catch_unwind(|| TransportConnector::new(Some(ConnectorOptions::new(KEPT_BY_PINGORA)))).unwrap_or_else(|_| without_roots())
+/// A connector that trusts the roots of the system; Pingora panics when they cannot be loaded.
+pub(super) fn with_roots() -> TransportConnector {
+    TransportConnector::new(Some(ConnectorOptions::new(KEPT_BY_PINGORA)))
 }
 
 /// `true` when somebody answers, but not in TLS that we trust: waiting does not change that.

@@ -95,7 +95,7 @@ impl Group {
         let alone = (upstream.servers.len() == 1).then_some(upstream.name.as_str());
         let freed = || queue.as_ref().map(Queue::freed);
         let is_secure = upstream.servers.iter().any(|server| server.url.scheme == Scheme::Https);
-        let secure = if is_secure { Some(Secure::load(&upstream.tls)?) } else { None };
+        let secure = if is_secure { Some(Secure::load(&upstream.tls, &settings.roots)?) } else { None };
         let server = |planned| Server::new(planned, alone, (settings, secure.as_ref()), upstream.health.slow_start, freed());
         let servers: Box<[Server]> = upstream.servers.iter().map(server).collect::<Result<_, _>>()?;
         let tier = |is_backup: bool| -> Vec<(ServerIndex, &Server)> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::group::{AddressKey, Group, Key, Picked, ServerIndex};
 use super::resolver::Resolver;
+use super::roots::SystemRoots;
 use super::server::Settings;
 use super::state::Readiness;
 use crate::config::{Balance, Breaker, Health, Retry, Span, UpstreamTls};
@@ -34,7 +35,7 @@ fn upstream_of(servers: Vec<UpstreamServer>, balance: Balance) -> Upstream {
 }
 
 fn settings() -> Settings {
-    Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]) }
+    Settings { tcp_keepalive: Duration::ZERO, resolver: Resolver::new(&[]), roots: SystemRoots::default() }
 }
 
 fn group_of(servers: Vec<UpstreamServer>, balance: Balance) -> Group {

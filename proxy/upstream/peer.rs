@@ -13,6 +13,7 @@ use pingora_core::upstreams::peer::{ALPN, BasicPeer, Peer, PeerOptions};
 use pingora_core::utils::tls::CertKey;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::roots::Rooted;
 use super::secure::Secure;
 use crate::units::Protocol;
 
@@ -27,6 +28,8 @@ pub(super) struct ServerPeer {
     key: u64,
     /// Certificate and key that we show.
     client: Option<Arc<CertKey>>,
+    /// What connects to it where it is known by the roots of the system.
+    rooted: Option<Rooted>,
 }
 
 /// Makes the peers of one server: their addresses differ, the rest does not.
@@ -59,7 +62,7 @@ impl PeerMaker {
         basic.options.verify_cert = !secure.unverified;
         basic.options.verify_hostname = !secure.unverified;
         let key = xxh3_64(format!("{address} {} {}", basic.sni, secure.id).as_bytes());
-        ServerPeer { basic, key, client: secure.client.clone() }
+        ServerPeer { basic, key, client: secure.client.clone(), rooted: secure.rooted.clone() }
     }
 }
 
@@ -77,13 +80,13 @@ impl ServerPeer {
         }
     }
 
-    /// `true` when it is known by the roots of the system.
-    pub(super) fn needs_roots(&self) -> bool {
-        self.basic.tls() && self.basic.options.ca.is_none()
+    /// What connects to it where it is known by the roots of the system.
+    pub(super) fn rooted(&self) -> Option<&Rooted> {
+        self.rooted.as_ref()
     }
 
     fn new(basic: BasicPeer) -> Self {
-        Self { key: basic.reuse_hash(), basic, client: None }
+        Self { key: basic.reuse_hash(), basic, client: None, rooted: None }
     }
 }
 

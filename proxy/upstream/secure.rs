@@ -6,18 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pingora_core::protocols::tls::CaType;
-use pingora_core::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::{Diagnostic, Span, Spanned, UpstreamTls};
+use super::roots::{Rooted, SystemRoots};
+use crate::config::{Diagnostic, Spanned, UpstreamTls};
 
 /// The settings of one upstream.
 #[derive(Clone)]
 pub(super) struct Secure {
     /// Authorities in the place of the system's.
     pub(super) ca: Option<Arc<CaType>>,
+    /// The system's, where there are no others.
+    pub(super) rooted: Option<Rooted>,
     /// Certificate and key that we show.
     pub(super) client: Option<Arc<CertKey>>,
     /// The name that is asked for, in the place of the URL's.
@@ -33,20 +35,17 @@ impl Secure {
     ///
     /// # Errors
     /// The first file that is missing or is not what it should be, or that the system has no roots where they are needed.
-    pub(super) fn load(tls: &UpstreamTls) -> Result<Self, Diagnostic> {
-        let ca = match &tls.ca {
-            Some(path) => Some(certificates(path)?.into_iter().map(wrapped).collect()),
-            None => {
-                check_system_roots(tls.span)?;
-                None
-            }
+    pub(super) fn load(tls: &UpstreamTls, roots: &SystemRoots) -> Result<Self, Diagnostic> {
+        let (ca, rooted) = match &tls.ca {
+            Some(path) => (Some(certificates(path)?.into_iter().map(wrapped).collect()), None),
+            None => (None, Some(roots.rooted(tls.span)?)),
         };
         let client = match &tls.client {
             Some((cert, key)) => Some(Arc::new(CertKey::new(certificates(cert)?, private_key(key)?))),
             None => None,
         };
         let id = format!("{:?} {:?} {:?} {}", tls.ca, tls.client, tls.sni, tls.unverified);
-        Ok(Self { ca, client, sni: tls.sni.clone(), unverified: tls.unverified, id })
+        Ok(Self { ca, rooted, client, sni: tls.sni.clone(), unverified: tls.unverified, id })
     }
 }
 
@@ -91,15 +90,6 @@ fn private_key(path: &Spanned<std::path::PathBuf>) -> Result<Vec<u8>, Diagnostic
         return Err(wrong());
     }
     Ok(key)
-}
-
-fn check_system_roots(span: Span) -> Result<(), Diagnostic> {
-    let mut store = RootCertStore::empty();
-    if load_platform_certs_incl_env_into_store(&mut store).is_ok() && !store.is_empty() {
-        return Ok(());
-    }
-    let help = "install the package ca-certificates, or write tls = { ca = \"/path/to/ca.pem\" }";
-    Err(Diagnostic::new(span, "this system has no authorities to know a TLS server by").help(help))
 }
 
 fn shown(path: &Path) -> String {

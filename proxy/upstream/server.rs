@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::name::Name;
 use super::peer::{PeerMaker, ServerPeer};
 use super::resolver::Resolver;
+use super::roots::SystemRoots;
 use super::secure::Secure;
 use super::state::ServerState;
 use crate::config::Diagnostic;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub tcp_keepalive: Duration,
     /// Who is asked for names.
     pub resolver: Resolver,
+    /// By which servers are known whose upstream names no other authorities.
+    pub roots: SystemRoots,
 }
 
 /// What connections go to.
