@@ -7,8 +7,7 @@ use tokio::sync::watch;
 use crate::plan::Plan;
 use crate::process;
 use crate::serve::{Current, Meters, Survey};
-use crate::telemetry::{ProcessStatus, ServerState, ServerStatus, Status, UpstreamStatus, Waiting};
-use crate::upstream::{GroupSnapshot, ServerSnapshot, Standing, WaitsSnapshot};
+use crate::telemetry::{ProcessStatus, Status};
 
 /// Finds out how what `current` serves stands, whenever it is asked.
 pub(super) fn survey(current: &Current, meters: &Meters, processes: watch::Receiver<process::Snapshot>) -> Survey {
@@ -21,7 +20,7 @@ pub(super) fn survey(current: &Current, meters: &Meters, processes: watch::Recei
             started,
             is_stopping: meters.is_draining(),
             traffic: meters.traffic(),
-            upstreams: current.load().groups().iter().map(|group| upstream(group.snapshot(), now)).collect(),
+            upstreams: current.load().groups().iter().map(|group| group.snapshot(now)).collect(),
             processes: processes.borrow().0.iter().map(process).collect(),
         }
     })
@@ -34,46 +33,6 @@ pub(super) fn exposed(plan: &Plan) -> Option<String> {
         let addresses = addresses.join(", ");
         format!("[metrics] listens on {addresses}: whoever can connect there sees the addresses and failures of your servers; let only your monitoring do so, or write \"127.0.0.1:9090\"")
     })
-}
-
-fn upstream(group: GroupSnapshot, now: SystemTime) -> UpstreamStatus {
-    UpstreamStatus {
-        name: group.name,
-        held: waiting(group.held),
-        queued: group.queued.map(waiting),
-        servers: group.servers.into_iter().map(|one| server(one, now)).collect(),
-    }
-}
-
-fn waiting(waits: WaitsSnapshot) -> Waiting {
-    let WaitsSnapshot { now, begun, timed_out, refused } = waits;
-    Waiting { now: now as u64, begun, timed_out, refused }
-}
-
-fn server(server: ServerSnapshot, now: SystemTime) -> ServerStatus {
-    ServerStatus {
-        url: server.url,
-        state: match server.standing {
-            Standing::Up => ServerState::Up,
-            Standing::Warming => ServerState::Warming,
-            Standing::Trying => ServerState::Trying,
-            Standing::Failing => ServerState::Failing,
-            Standing::LeftAlone => ServerState::LeftAlone,
-            Standing::Down => ServerState::Down,
-        },
-        is_usable: server.is_usable,
-        since: server.since,
-        left_alone_until: server.left_alone_for.and_then(|left| now.checked_add(left)),
-        share: server.share,
-        weight: server.weight,
-        is_backup: server.is_backup,
-        active: server.active,
-        active_max: server.active_max,
-        failures: server.failures,
-        ended: server.ended.into_iter().map(|(outcome, count)| (outcome.name(), count)).collect(),
-        checked_at: server.checked_at,
-        last_failure: server.last_failure.map(|failure| (failure.at, failure.cause)),
-    }
 }
 
 fn process(status: &process::Status) -> ProcessStatus {

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use access::{Record, UpstreamRecord};
 pub use event::EventFormat;
 pub use event_log::{EventLog, OUTPUT_TARGET};
-pub use status::{METRICS_TYPE, ProcessStatus, STYLE, ServerState, ServerStatus, Status, Traffic, UpstreamStatus, Waiting};
+pub use status::{METRICS_TYPE, ProcessStatus, STYLE, Status, Traffic};
 pub use writer::{AccessLog, FLUSH_TICK, Recorder};
 
 /// How long the end of the program waits for a reader that does not take the last lines.

@@ -199,6 +199,7 @@ pub(super) trait Source {
 mod tests {
     use std::cell::Cell;
     use std::future::pending;
+    use std::time::SystemTime;
 
     use super::super::group_tests::group;
     use super::*;
@@ -229,7 +230,7 @@ mod tests {
         let ended = Falling::default().obtain((&group, &Key::None), group.pick(&Key::None, &[]), &mut Tried::default()).await;
         assert!(matches!(ended, Err(ConnectError::NotReady(_))));
         assert_eq!(begun.elapsed(), group.wait() + Duration::from_secs(5));
-        let held = group.snapshot().held;
+        let held = group.snapshot(SystemTime::now()).held;
         assert_eq!((held.now, held.begun, held.timed_out), (0, 1, 1));
     }
 }

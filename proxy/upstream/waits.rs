@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::standing::Waiting;
+
 /// Those who wait, counted by all workers.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
@@ -9,19 +11,6 @@ pub(super) struct Waits {
     begun: AtomicU64,
     timed_out: AtomicU64,
     refused: AtomicU64,
-}
-
-/// The counts at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct WaitsSnapshot {
-    /// Who waits now.
-    pub now: usize,
-    /// Who began to wait since the start.
-    pub begun: u64,
-    /// Who waited in vain for as long as anybody does.
-    pub timed_out: u64,
-    /// Who found all places taken.
-    pub refused: u64,
 }
 
 impl Waits {
@@ -52,9 +41,9 @@ impl Waits {
     }
 
     /// The counts.
-    pub(super) fn snapshot(&self) -> WaitsSnapshot {
-        WaitsSnapshot {
-            now: self.now(),
+    pub(super) fn snapshot(&self) -> Waiting {
+        Waiting {
+            now: self.now() as u64,
             begun: self.begun.load(Ordering::Relaxed),
             timed_out: self.timed_out.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
@@ -71,7 +60,7 @@ mod tests {
         let waits = Waits::default();
         assert_eq!([waits.begin(1), waits.begin(1)], [true, false]);
         waits.note_timed_out();
-        assert_eq!(waits.snapshot(), WaitsSnapshot { now: 1, begun: 1, timed_out: 1, refused: 1 });
+        assert_eq!(waits.snapshot(), Waiting { now: 1, begun: 1, timed_out: 1, refused: 1 });
         waits.end();
         assert!(waits.begin(1));
     }

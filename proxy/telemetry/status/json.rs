@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{ProcessStatus, ServerStatus, Status, UpstreamStatus, Waiting};
+use super::{ProcessStatus, Status};
+use crate::standing::{ServerStatus, UpstreamStatus, Waiting};
 use crate::telemetry::text;
 use crate::telemetry::timestamp::Timestamps;
 

@@ -2,8 +2,9 @@
 
 use std::time::UNIX_EPOCH;
 
+use super::Status;
 use super::exposition::{Exposition, Kind};
-use super::{ServerState, ServerStatus, Status, UpstreamStatus, Waiting};
+use crate::standing::{ServerStatus, Standing, UpstreamStatus, Waiting};
 
 impl Status {
     /// The text for Prometheus, version 0.0.4.
@@ -56,7 +57,7 @@ impl Status {
         gauge("transom_upstream_server_warmth_ratio", help, &|server| f64::from(server.share) / 1000.0);
         let mut family = text.family("transom_upstream_server_state", Kind::Gauge, "1 for the state that the server is in.");
         self.each_server(|upstream, server| {
-            for state in ServerState::ALL {
+            for state in Standing::ALL {
                 let [first, second] = labels(upstream, server);
                 family.sample(&[first, second, ("state", state.name())], u8::from(server.state == state));
             }

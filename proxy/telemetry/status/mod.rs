@@ -1,7 +1,7 @@
 //! What Transom tells of itself to who asks: the facts of one moment ([`Status`]), and the three forms in which they are told: `metrics` for Prometheus,
 //! `json` for programs, `page` for people.
 //!
-//! Whoever serves fills the facts in; nothing here knows where they come from, or decides anything by them. All that is shown of the network (the words
+//! Whoever serves fills the facts in (those of upstreams are of `standing`); nothing here knows where they come from, or decides anything by them. All that is shown of the network (the words
 //! of failures) is escaped for its form, and labels come from the config alone, so that their number is bounded.
 
 mod exposition;
@@ -10,6 +10,8 @@ mod metrics;
 mod page;
 
 use std::time::SystemTime;
+
+use crate::standing::UpstreamStatus;
 
 /// The media type of [`Status::metrics`].
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,107 +48,6 @@ pub struct Traffic {
     pub requests: Vec<(&'static str, u64)>,
 }
 
-/// One upstream.
-#[derive(Debug, Clone)]
-pub struct UpstreamStatus {
-    /// Its name.
-    pub name: String,
-    /// Requests that wait because no server can be reached.
-    pub held: Waiting,
-    /// Requests that wait because all servers have as many as they may; `None` where there is no such limit.
-    pub queued: Option<Waiting>,
-    /// Its servers.
-    pub servers: Vec<ServerStatus>,
-}
-
-/// Requests that wait for something.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Waiting {
-    /// Now.
-    pub now: u64,
-    /// Since the start.
-    pub begun: u64,
-    /// Of those, who waited in vain.
-    pub timed_out: u64,
-    /// Who found all places taken, and did not wait.
-    pub refused: u64,
-}
-
-/// One server of an upstream.
-#[derive(Debug, Clone)]
-pub struct ServerStatus {
-    /// Where it is, as it is written in a config.
-    pub url: String,
-    /// How it stands.
-    pub state: ServerState,
-    /// Requests may go to it.
-    pub is_usable: bool,
-    /// Since when it fails or is not well.
-    pub since: Option<SystemTime>,
-    /// Until when it is left alone.
-    pub left_alone_until: Option<SystemTime>,
-    /// Its part of its share of requests, in thousandths.
-    pub share: u32,
-    /// Its weight beside the others.
-    pub weight: u16,
-    /// It stands in for the others.
-    pub is_backup: bool,
-    /// Requests under way.
-    pub active: u32,
-    /// As many as it may have.
-    pub active_max: Option<u32>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Requests since the start, by how they ended.
-    pub ended: Vec<(&'static str, u64)>,
-    /// When a check last looked.
-    pub checked_at: Option<SystemTime>,
-    /// What last went wrong, and when.
-    pub last_failure: Option<(SystemTime, String)>,
-}
-
-/// How a server stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerState {
-    /// Nothing is known against it.
-    Up,
-    /// It is back, and its share still grows.
-    Warming,
-    /// It was left alone; one request finds out whether it still fails.
-    Trying,
-    /// Its requests fail, and it is asked all the same: there is no other.
-    Failing,
-    /// It failed, and gets no requests for a while.
-    LeftAlone,
-    /// A check says that it is not well.
-    Down,
-}
-
-impl ServerState {
-    /// All of them.
-    const ALL: [Self; 6] = [Self::Up, Self::Warming, Self::Trying, Self::Failing, Self::LeftAlone, Self::Down];
-
-    /// As it is written for programs.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Warming => "warming",
-            Self::Trying => "trying",
-            Self::Failing => "failing",
-            Self::LeftAlone => "left_alone",
-            Self::Down => "down",
-        }
-    }
-
-    /// `true` when it answers, as far as is known.
-    const fn is_up(self) -> bool {
-        match self {
-            Self::Up | Self::Warming | Self::Trying => true,
-            Self::Failing | Self::LeftAlone | Self::Down => false,
-        }
-    }
-}
-
 /// One child process.
 #[derive(Debug, Clone)]
 pub struct ProcessStatus {
@@ -181,17 +82,18 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::standing::{ServerStatus, Standing, Waiting};
 
     /// Some time after the start, with a server in each state.
     pub(super) fn status() -> Status {
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
-        let server = |(index, state): (usize, ServerState)| ServerStatus {
+        let server = |(index, state): (usize, Standing)| ServerStatus {
             url: format!("http://10.0.0.{index}:3000"),
             state,
             is_usable: state.is_up(),
             since: (!state.is_up()).then(|| at(3000)),
-            left_alone_until: (state == ServerState::LeftAlone).then(|| at(3610)),
-            share: if state == ServerState::Warming { 250 } else { 1000 },
+            left_alone_until: (state == Standing::LeftAlone).then(|| at(3610)),
+            share: if state == Standing::Warming { 250 } else { 1000 },
             weight: 1,
             is_backup: index == 5,
             active: 2,
@@ -211,7 +113,7 @@ mod tests {
                 name: "api".to_owned(),
                 held: Waiting { now: 1, begun: 4, timed_out: 2, refused: 0 },
                 queued: Some(Waiting::default()),
-                servers: ServerState::ALL.into_iter().enumerate().map(server).collect(),
+                servers: Standing::ALL.into_iter().enumerate().map(server).collect(),
             }],
             processes: vec![ProcessStatus {
                 name: "api".to_owned(),

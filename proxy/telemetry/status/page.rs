@@ -3,7 +3,8 @@
 use std::fmt::{Display, Formatter, Write as _};
 use std::time::{Duration, SystemTime};
 
-use super::{ProcessStatus, ServerState, ServerStatus, Status, UpstreamStatus, Waiting};
+use super::{ProcessStatus, Status};
+use crate::standing::{ServerStatus, Standing, UpstreamStatus, Waiting};
 
 /// Seconds until the page is loaded again.
 const REFRESH: u32 = 5;
@@ -71,8 +72,8 @@ impl Status {
         );
         if let Some(since) = server.since {
             let what = match server.state {
-                ServerState::Trying | ServerState::LeftAlone => ", failing",
-                ServerState::Up | ServerState::Warming | ServerState::Failing | ServerState::Down => "",
+                Standing::Trying | Standing::LeftAlone => ", failing",
+                Standing::Up | Standing::Warming | Standing::Failing | Standing::Down => "",
             };
             let _ = write!(out, "{what} for {}", self.ago(since));
         }
@@ -108,12 +109,12 @@ impl Status {
 
 fn words(server: &ServerStatus) -> (&'static str, String) {
     match server.state {
-        ServerState::Up => ("good", "up".to_owned()),
-        ServerState::Warming => ("good", format!("warming up, at {} %", server.share / 10)),
-        ServerState::Trying => ("warn", "tried again".to_owned()),
-        ServerState::Failing => ("bad", "fails".to_owned()),
-        ServerState::LeftAlone => ("bad", "left alone".to_owned()),
-        ServerState::Down => ("bad", "not well".to_owned()),
+        Standing::Up => ("good", "up".to_owned()),
+        Standing::Warming => ("good", format!("warming up, at {} %", server.share / 10)),
+        Standing::Trying => ("warn", "tried again".to_owned()),
+        Standing::Failing => ("bad", "fails".to_owned()),
+        Standing::LeftAlone => ("bad", "left alone".to_owned()),
+        Standing::Down => ("bad", "not well".to_owned()),
     }
 }
 
