@@ -34,7 +34,7 @@ test: build-needs venv ## runs every test, with all the peers they talk to
 	@.ci/need may $(TEST_NEEDS)
 	cargo test --workspace
 	python3 -m unittest discover --quiet --start-directory benches/report/tests --top-level-directory benches
-	cd benches && python3 -m unittest --quiet runner.tests.test_page
+	cd benches && python3 -m unittest --quiet runner.tests.test_kernel runner.tests.test_page
 
 lint: build-needs ## formatting, clippy, documentation; no warning passes
 	cargo fmt --all --check

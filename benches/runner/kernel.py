@@ -1,20 +1,17 @@
 """What the kernel knows of a process: time on the CPU, memory, children."""
 from __future__ import annotations
 
-import glob
 import re
+import time
+
+# A clock of another process, as clock_getcpuclockid(3) makes it: the complement of its id, and what is counted.
+CPUCLOCK_SCHED = 2
 
 
 def on_cpu_ns(pid: int) -> int:
-    """Nanoseconds that all threads of `pid` have run."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        try:
-            with open(path) as file:
-                total += int(file.read().split()[0])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # A thread ended between the list and the look.
-    return total
+    """Nanoseconds that all threads of `pid` have run, those that have ended too: /proc/PID/task has only the others, and without the thread that has
+    compressed the files in the background, say, the sum would fall while it is being measured."""
+    return time.clock_gettime_ns(~pid << 3 | CPUCLOCK_SCHED)
 
 
 def pss_kib(pid: int) -> int:
