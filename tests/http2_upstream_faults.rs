@@ -1,15 +1,12 @@
-//! Upstreams that break HTTP/2: what the client gets, what the log says, and that the requests of others are unharmed.
+//! Upstreams that break HTTP/2: what the client gets, what the log says. What becomes of the requests beside is in `http2_upstream_connections`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use http::Request;
-
-use crate::support::frame_server::{END_HEADERS, END_STREAM, FrameServer, Say, field, frame, kind, ok, read};
-use crate::support::http2::{Http2, run};
-use crate::support::{Edge, PATIENCE, Site};
+use crate::support::frame_server::{END_HEADERS, END_STREAM, FrameServer, Say, field, frame, head, kind, ok};
+use crate::support::{Edge, Site};
 
 /// What a client may get.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +69,6 @@ const FAULTS: &[Fault] = &[
 fn then_close(stream: &mut UnixStream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes)?;
     stream.shutdown(std::net::Shutdown::Both)
-}
-
-fn head(stream: &mut UnixStream, id: u32, block: &[u8]) -> io::Result<()> {
-    stream.write_all(&frame(kind::HEADERS, END_HEADERS, id, block))
 }
 
 fn begin(stream: &mut UnixStream, id: u32, then: impl FnOnce(&mut UnixStream) -> io::Result<()>) -> io::Result<()> {
@@ -158,9 +151,6 @@ idle = "1s"
 connect = "1s"
 "#;
 
-/// What a server may send of one response before anything of it was taken.
-const WINDOW_BYTES: usize = 256 * 1024;
-
 fn config_of(names: impl Iterator<Item = &'static str>) -> String {
     let mut config = CONFIG.to_owned();
     for name in names {
@@ -223,102 +213,6 @@ fn is_whole(answer: &str) -> bool {
     let head = head.to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
     if head.contains("transfer-encoding: chunked") { content.ends_with("0\r\n\r\n") } else { length == Some(content.len()) }
-}
-
-/// An edge with one upstream of this name, for a client that stays with one worker.
-fn with_tls(name: &'static str) -> Site {
-    let tls = "listen = [\"https://127.0.0.1:0\"]\ngrace = \"1s\"\n[tls]\ndev = true";
-    Site::new(&config_of(std::iter::once(name)).replace("listen = [\"http://127.0.0.1:0\"]\ngrace = \"1s\"", tls))
-}
-
-/// A POST without content, which is not asked again without need.
-fn posted(path: &str) -> Request<()> {
-    Request::post(format!("https://localhost{path}")).body(()).expect("a request")
-}
-
-async fn status(client: &mut Http2, path: &str) -> u16 {
-    client.request(posted(path), &[], None).await.expect("an answer").status.as_u16()
-}
-
-#[test]
-fn a_reset_of_one_stream_leaves_the_others_alone() {
-    let site = with_tls("mixed");
-    let count = AtomicUsize::new(0);
-    let say: Arc<Say> = Arc::new(move |stream, id| match count.fetch_add(1, Ordering::SeqCst) % 3 {
-        0 => stream.write_all(&frame(kind::RST_STREAM, 0, id, &[0, 0, 0, 2])),
-        1 => head(stream, id, b"\xff\xff\xff\xff\xff"),
-        _ => stream.write_all(&ok(id)),
-    });
-    let server = FrameServer::start(&site.join("mixed.sock"), &[], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let mut client = Http2::connect(&edge).await;
-        for expected in [502, 502, 200, 502, 502, 200] {
-            assert_eq!(status(&mut client, "/mixed").await, expected);
-        }
-    });
-    // A head that cannot be read leaves the table of its connection unknown, which ends with that. A reset ends nothing else.
-    assert_eq!(server.connections.load(Ordering::SeqCst), 3);
-}
-
-#[test]
-fn a_server_that_has_gone_without_a_word_is_found_out_and_left() {
-    let site = with_tls("gone");
-    // The first connection falls silent at its first request, the others answer.
-    let silent = AtomicBool::new(true);
-    let say: Arc<Say> = Arc::new(move |stream, id| {
-        if silent.swap(false, Ordering::SeqCst) {
-            while read(stream).is_ok() {}
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        stream.write_all(&ok(id))
-    });
-    let server = FrameServer::start(&site.join("gone.sock"), &[], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let mut client = Http2::connect(&edge).await;
-        assert_eq!(status(&mut client, "/gone").await, 504);
-        for _ in 0..3 {
-            assert_eq!(status(&mut client, "/gone").await, 200, "nothing goes out where nothing comes back");
-        }
-    });
-    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
-    edge.wait_for_event("the silence", |event| event.to_string().contains("nothing comes of its server any more"));
-}
-
-#[test]
-fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead() {
-    let site = with_tls("narrow");
-    // SETTINGS_MAX_CONCURRENT_STREAMS = 2. Nothing is answered before six have come.
-    let open = Arc::new(Mutex::new(Vec::<(UnixStream, u32)>::new()));
-    let say: Arc<Say> = Arc::new(move |stream, id| {
-        let mut open = open.lock().expect("a list");
-        open.push((stream.try_clone()?, id));
-        if open.len() == 6 {
-            for (stream, id) in open.iter_mut() {
-                stream.write_all(&ok(*id))?;
-            }
-        }
-        Ok(())
-    });
-    let server = FrameServer::start(&site.join("narrow.sock"), &[0, 3, 0, 0, 0, 2], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let client = Http2::connect(&edge).await;
-        let asked: Vec<_> = (0..6)
-            .map(|_| {
-                let send = client.send.clone();
-                tokio::spawn(async move {
-                    let mut ready = send.ready().await.expect("a connection");
-                    ready.send_request(posted("/narrow"), true).expect("a stream").0.await.expect("an answer").status()
-                })
-            })
-            .collect();
-        for one in asked {
-            assert_eq!(one.await.expect("a task"), 200);
-        }
-    });
-    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (3, 6));
 }
 
 #[test]
@@ -386,54 +280,4 @@ fn content_where_there_can_be_none_goes_nowhere() {
         client.send(b"GET /own HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(client.response().text(), "own");
     }
-}
-
-#[test]
-fn a_goodbye_lets_finish_what_it_takes_and_what_it_leaves_out_goes_elsewhere() {
-    let site = with_tls("bye");
-    let count = AtomicUsize::new(0);
-    let say: Arc<Say> = Arc::new(move |stream, id| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => Ok(()),
-        // The last stream that it has begun with is the first.
-        1 => stream.write_all(&[frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]), ok(1)].concat()),
-        _ => stream.write_all(&ok(id)),
-    });
-    let server = FrameServer::start(&site.join("bye.sock"), &[], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let mut client = Http2::connect(&edge).await;
-        let mut ready = client.send.clone().ready().await.expect("a connection");
-        let first = ready.send_request(posted("/bye"), true).expect("a stream").0;
-        let second = status(&mut client, "/bye").await;
-        assert_eq!((first.await.expect("an answer").status().as_u16(), second), (200, 200));
-    });
-    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 3));
-}
-
-#[test]
-fn a_client_that_takes_nothing_stops_its_own_response_and_no_other() {
-    let site = with_tls("large");
-    let (sent, seen) = std::sync::mpsc::channel();
-    let sent = Mutex::new(sent);
-    let say: Arc<Say> = Arc::new(move |stream, id| {
-        if id > 1 {
-            // Without content, for which the client has left no window.
-            return stream.write_all(&frame(kind::HEADERS, END_HEADERS | END_STREAM, id, b"\x88"));
-        }
-        // As much as the window lets through.
-        head(stream, id, b"\x88")?;
-        stream.write_all(&frame(kind::DATA, 0, id, &[b'x'; 16_384]).repeat(WINDOW_BYTES / 16_384))?;
-        sent.lock().expect("a sender").send(()).map_err(io::Error::other)
-    });
-    let server = FrameServer::start(&site.join("large.sock"), &[], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let mut client = Http2::connect(&edge).await;
-        let mut ready = client.send.clone().ready().await.expect("a connection");
-        let slow = ready.send_request(posted("/large"), true).expect("a stream").0.await.expect("an answer").into_body();
-        tokio::task::spawn_blocking(move || seen.recv_timeout(PATIENCE)).await.expect("a thread").expect("all of the window");
-        assert_eq!(status(&mut client, "/large").await, 200);
-        drop(slow);
-    });
-    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }

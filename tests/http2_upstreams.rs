@@ -7,9 +7,9 @@ use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, HeaderValue, Request};
 
-use crate::support::http2::{Http2, get, run};
+use crate::support::http2::{Http2, get, run, until};
 use crate::support::http2_server::Http2Server;
-use crate::support::{Certificate, Client, Edge, FORWARD, PATIENCE, Response, Site, start_api, wait_for};
+use crate::support::{Certificate, Client, Edge, FORWARD, Response, Site, start_api, wait_for};
 
 /// One listener with TLS, one without, and `/api` to `api.sock`.
 fn config(to: &str, rest: &str) -> String {
@@ -41,17 +41,6 @@ fn asked(edge: &Edge, path: &str) -> Response {
 
 fn post(path: &str) -> Request<()> {
     Request::post(format!("https://localhost{path}")).body(()).unwrap()
-}
-
-/// Waits while the tasks of a client go on.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let waiting = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(2));
-        while !is_so() {
-            ticks.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
 
 #[test]

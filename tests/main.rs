@@ -37,6 +37,7 @@ mod hold;
 mod http2;
 mod http2_frames;
 mod http2_slow_frames;
+mod http2_upstream_connections;
 mod http2_upstream_faults;
 mod http2_upstreams;
 mod large_files;

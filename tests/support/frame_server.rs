@@ -36,26 +36,28 @@ pub struct FrameServer {
     pub connections: Arc<AtomicUsize>,
     /// Requests so far.
     pub requests: Arc<AtomicUsize>,
+    /// Resets of streams so far.
+    pub resets: Arc<AtomicUsize>,
 }
 
 impl FrameServer {
     /// Listens on this path, with these settings, and answers each request with `say`.
     pub fn start(path: &Path, settings: &'static [u8], say: Arc<Say>) -> Self {
         let listener = UnixListener::bind(path).expect("a socket");
-        let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let server = Self { connections: Arc::clone(&connections), requests: Arc::clone(&requests) };
+        let [connections, requests, resets] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+        let server = Self { connections: Arc::clone(&connections), requests: Arc::clone(&requests), resets: Arc::clone(&resets) };
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (say, requests) = (Arc::clone(&say), Arc::clone(&requests));
-                std::thread::spawn(move || drop(serve(stream, settings, &*say, &requests)));
+                let (say, counts) = (Arc::clone(&say), [Arc::clone(&requests), Arc::clone(&resets)]);
+                std::thread::spawn(move || drop(serve(stream, settings, &*say, counts)));
             }
         });
         server
     }
 }
 
-fn serve(mut stream: UnixStream, settings: &[u8], say: &Say, requests: &AtomicUsize) -> io::Result<()> {
+fn serve(mut stream: UnixStream, settings: &[u8], say: &Say, [requests, resets]: [Arc<AtomicUsize>; 2]) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut preface = [0; 24];
@@ -69,6 +71,9 @@ fn serve(mut stream: UnixStream, settings: &[u8], say: &Say, requests: &AtomicUs
             kind::HEADERS => {
                 requests.fetch_add(1, Ordering::SeqCst);
                 say(&mut stream, id)?;
+            }
+            kind::RST_STREAM => {
+                resets.fetch_add(1, Ordering::SeqCst);
             }
             _ => {}
         }
@@ -123,4 +128,12 @@ fn length(bytes: &mut Vec<u8>, mut value: usize) {
 /// A whole answer: 200 and `ok`.
 pub fn ok(stream: u32) -> Vec<u8> {
     [frame(kind::HEADERS, END_HEADERS, stream, b"\x88"), frame(kind::DATA, END_STREAM, stream, b"ok")].concat()
+}
+
+/// Says a head, in a frame that does not end the stream.
+///
+/// # Errors
+/// When nobody takes it.
+pub fn head(stream: &mut UnixStream, id: u32, block: &[u8]) -> io::Result<()> {
+    stream.write_all(&frame(kind::HEADERS, END_HEADERS, id, block))
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{SendRequest, handshake};
@@ -95,4 +96,15 @@ pub fn get(path: &str) -> Request<()> {
 pub fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("the test ends in time") })
+}
+
+/// Waits while the tasks of a client go on.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(2));
+        while !is_so() {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
