@@ -59,8 +59,8 @@ impl Shared {
 
     /// `false` when the server has said that it takes no more, or is gone.
     pub(super) fn is_open(&self) -> bool {
-        let Some(mut request) = self.request.borrow().clone() else { return false };
-        !matches!(request.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)))
+        let mut request = self.request.borrow_mut();
+        request.as_mut().is_some_and(|request| !matches!(request.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_))))
     }
 
     pub(super) fn is_doubted(&self) -> bool {
