@@ -9,7 +9,7 @@ use h2::RecvStream;
 use http::{Request, StatusCode};
 
 use crate::support::frame_server::{END_HEADERS, END_STREAM, FrameServer, Say, frame, head, kind, ok, read};
-use crate::support::http2::{Http2, run};
+use crate::support::http2::{Http2, get, run, until};
 use crate::support::{Edge, PATIENCE, Site};
 
 /// What a server may send of one response before anything of it was taken.
@@ -189,4 +189,120 @@ fn a_client_that_takes_nothing_stops_its_own_response_and_no_other() {
         drop(slow);
     });
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_request_whose_connection_ends_for_what_another_was_answered_is_asked_again() {
+    let site = site("broken");
+    let count = AtomicUsize::new(0);
+    let say: Arc<Say> = Arc::new(move |stream, id| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(()),
+        // A frame that is larger than any may be.
+        1 => stream.write_all(&frame(kind::HEADERS, END_HEADERS, id, &[0; 16_385])),
+        _ => stream.write_all(&ok(id)),
+    });
+    let server = FrameServer::start(&site.join("broken.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let first = client.send.clone().ready().await.expect("a connection").send_request(get("/broken"), true).expect("a stream").0;
+        until("the first", || server.requests.load(Ordering::SeqCst) == 1).await;
+        assert_eq!(status(&mut client, "/broken").await, 502, "a POST is not asked again");
+        assert_eq!(first.await.expect("an answer").status(), 200);
+    });
+    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 3));
+}
+
+/// Waits for the answer to a PING: all before it was taken in, and answered where it has an answer.
+fn taken_in(stream: &mut UnixStream) -> io::Result<()> {
+    stream.write_all(&frame(kind::PING, 0, 0, b"taken in"))?;
+    while read(stream)?.0 != kind::PING {}
+    Ok(())
+}
+
+#[test]
+fn what_comes_late_for_clients_that_have_left_harms_nobody_else() {
+    const LEFT: usize = 80;
+    const ROUNDS: usize = 60;
+    let site = site("left");
+    let open = Mutex::new(Vec::new());
+    let say: Arc<Say> = Arc::new(move |stream, id| {
+        let mut open = open.lock().expect("a list");
+        open.push(id);
+        match open.len() {
+            ..=LEFT => head(stream, id, b"\x88"),
+            // One more, whose client stays.
+            _ if open.len() == LEFT + 1 => Ok(()),
+            _ => {
+                for _ in 0..ROUNDS {
+                    for left in open.iter().take(LEFT) {
+                        stream.write_all(&frame(kind::DATA, 0, *left, b"data: it goes on\n\n"))?;
+                    }
+                    taken_in(stream)?;
+                }
+                stream.write_all(&[ok(open[LEFT]), ok(id)].concat())
+            }
+        }
+    });
+    let server = FrameServer::start(&site.join("left.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        for _ in 0..LEFT {
+            assert_eq!(asked(&client, "/left").await.0, 200);
+        }
+        until("the resets", || server.resets.load(Ordering::SeqCst) == LEFT).await;
+        let stays = client.send.clone().ready().await.expect("a connection").send_request(posted("/left"), true).expect("a stream").0;
+        until("one more", || server.requests.load(Ordering::SeqCst) == LEFT + 1).await;
+        assert_eq!((status(&mut client, "/left").await, stays.await.expect("an answer").status().as_u16()), (200, 200));
+    });
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn clients_that_take_nothing_of_many_small_frames_leave_their_connection_alone() {
+    const STALLED: usize = 24;
+    const LARGE_BYTES: usize = 64 * 1024;
+    let site = site_with("small", "timeouts = { response = \"30s\", idle = \"30s\" }");
+    let count = AtomicUsize::new(0);
+    let say: Arc<Say> = Arc::new(move |stream, id| {
+        if count.fetch_add(1, Ordering::SeqCst) == STALLED {
+            // Without content, for which the clients have left no window.
+            return stream.write_all(&frame(kind::HEADERS, END_HEADERS | END_STREAM, id, b"\x88"));
+        }
+        // Large ones first, which use up the window of the client.
+        let large = frame(kind::DATA, 0, id, &[b'l'; 16_384]).repeat(LARGE_BYTES / 16_384);
+        let small = frame(kind::DATA, 0, id, &[b's'; 16]).repeat((WINDOW_BYTES - LARGE_BYTES) / 16);
+        head(stream, id, b"\x88")?;
+        stream.write_all(&[large, small, frame(kind::DATA, END_STREAM, id, b"")].concat())
+    });
+    let server = FrameServer::start(&site.join("small.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let mut stalled = Vec::new();
+        for _ in 0..STALLED {
+            stalled.push(asked(&client, "/small").await.1);
+        }
+        // What is said behind all of it has come, so all of it has.
+        assert_eq!(status(&mut client, "/small").await, 200);
+        assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+        let taken: Vec<_> = stalled.into_iter().map(|content| tokio::spawn(taken(content))).collect();
+        let whole = [vec![b'l'; LARGE_BYTES], vec![b's'; WINDOW_BYTES - LARGE_BYTES]].concat();
+        for content in taken {
+            assert!(content.await.expect("a task") == whole, "all of it, in its order");
+        }
+    });
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
+/// Takes all that is left.
+async fn taken(mut content: RecvStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = content.data().await {
+        let piece = piece.expect("a piece");
+        content.flow_control().release_capacity(piece.len()).expect("it was lent");
+        bytes.extend_from_slice(&piece);
+    }
+    bytes
 }

@@ -41,6 +41,18 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
 /// What waits for a server to take it, of each request.
 const SEND_BYTES_MAX: usize = 64 * 1024;
+/// Streams that were broken off on our side and are still known on a connection: what its server sends on them before it hears of that is passed over. Each
+/// takes half a kilobyte; four hundred a second may leave.
+const RESET_STREAMS_MAX: usize = 4_096;
+/// How long they are known: what lay in the buffers of a server that stood still for a while has come by then.
+const RESET_STREAM_TIME: Duration = Duration::from_secs(10);
+/// Streams that are reset because of a fault of the server, or for what comes when they are not known any more, in the life of a connection: with one more
+/// the `h2` crate ends it. Each takes half a kilobyte until it is written. More than [`multiplexed::ABANDONED_MAX`], so that no connection lives to see it.
+const FAULTY_STREAMS_MAX: usize = 16_384;
+/// What small frames of content (below 256 bytes) lack of that in sum while they wait to be taken, as the `h2` crate counts it: with more it ends the
+/// connection. About the memory that keeping them costs, which may be as much as the content; they are taken early (`serve::forward`), so that this is left to
+/// servers that send nothing else. What comes on streams that were broken off counts for the life of the connection.
+const SMALL_FRAMES_BYTES_MAX: usize = CONNECTION_WINDOW_BYTES as usize;
 /// How long a request waits for another one to connect, rather than to connect itself.
 const TURN_WAIT: Duration = Duration::from_millis(250);
 
@@ -152,6 +164,10 @@ impl Multiplexer {
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_send_buffer_size(SEND_BYTES_MAX)
+            .max_concurrent_reset_streams(RESET_STREAMS_MAX)
+            .reset_stream_duration(RESET_STREAM_TIME)
+            .max_local_error_reset_streams(Some(FAULTY_STREAMS_MAX))
+            .data_frame_budget(SMALL_FRAMES_BYTES_MAX)
             .max_header_list_size(self.header_bytes_max);
         builder
     }

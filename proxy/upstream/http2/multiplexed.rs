@@ -19,6 +19,9 @@ use crate::upstream::connector::Connection;
 
 /// How often it is looked whether a connection is in use; one that was not for so long is closed.
 const IDLE_TICK: Duration = Duration::from_secs(30);
+/// Requests that may end early on one connection before no further one goes out on it. What comes late for them, and what was wrong with them, the `h2` crate
+/// counts for as long as the connection lives, which it ends at a limit, with all requests on it (`FAULTY_STREAMS_MAX`, `SMALL_FRAMES_BYTES_MAX`).
+pub(super) const ABANDONED_MAX: usize = 10_000;
 /// How long the answer to a PING may take where `timeouts.connect` is none.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,6 +31,8 @@ pub(super) struct Shared {
     request: RefCell<Option<SendRequest<Bytes>>>,
     scheme: Scheme,
     in_use: Cell<usize>,
+    /// Requests that ended early.
+    abandoned: Cell<usize>,
     /// It was used since the last look.
     was_used: Cell<bool>,
     /// A request found it silent: no other goes out on it before it has answered.
@@ -41,6 +46,7 @@ impl Shared {
             request: RefCell::new(Some(request)),
             scheme,
             in_use: Cell::new(0),
+            abandoned: Cell::new(0),
             was_used: Cell::new(true),
             is_doubted: Cell::new(false),
             doubted: Notify::new(),
@@ -63,6 +69,13 @@ impl Shared {
         request.as_mut().is_some_and(|request| !matches!(request.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_))))
     }
 
+    fn note_abandoned(&self) {
+        self.abandoned.set(self.abandoned.get() + 1);
+        if self.abandoned.get() >= ABANDONED_MAX {
+            self.close();
+        }
+    }
+
     pub(super) fn is_doubted(&self) -> bool {
         self.is_doubted.get()
     }
@@ -78,6 +91,7 @@ pub struct Slot {
     request: SendRequest<Bytes>,
     shared: Rc<Shared>,
     is_reused: bool,
+    is_over: bool,
 }
 
 impl Slot {
@@ -85,7 +99,7 @@ impl Slot {
         let request = shared.request.borrow().clone()?;
         shared.in_use.set(shared.in_use.get() + 1);
         shared.was_used.set(true);
-        Some(Self { request, shared: Rc::clone(shared), is_reused })
+        Some(Self { request, shared: Rc::clone(shared), is_reused, is_over: false })
     }
 
     /// `true` when its connection was there before.
@@ -105,6 +119,11 @@ impl Slot {
         }
     }
 
+    /// The response has come, to its end.
+    pub fn end(&mut self) {
+        self.is_over = true;
+    }
+
     /// Sends the head of a request; with `ends_here` that is all of it.
     ///
     /// # Errors
@@ -118,6 +137,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.shared.in_use.set(self.shared.in_use.get().saturating_sub(1));
         self.shared.was_used.set(true);
+        if !self.is_over {
+            self.shared.note_abandoned();
+        }
     }
 }
 
@@ -178,5 +200,26 @@ async fn pong(pings: Option<&mut PingPong>) {
     // An error is the connection's, which says it itself.
     if std::future::poll_fn(|cx| pings.poll_pong(cx)).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_many_requests_left_early_takes_no_more() {
+        let (request, connection) = client::handshake(tokio::io::duplex(1024).0).await.expect("nobody need answer");
+        let shared = Rc::new(Shared::new(request, Scheme::Http));
+        for _ in 1..ABANDONED_MAX {
+            assert!(Slot::new(&shared, true).is_some());
+        }
+        let mut whole = Slot::new(&shared, true).expect("room");
+        whole.end();
+        drop(whole);
+        assert!(shared.is_open());
+        drop(Slot::new(&shared, true));
+        assert!(!shared.is_open() && shared.in_use() == 0);
+        drop(connection);
     }
 }

@@ -9,12 +9,13 @@ mod response;
 mod send;
 mod told;
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::pin;
 
 use h2::Reason;
 
-use self::content::StreamContent;
+use self::content::{Intake, StreamContent, gathering};
 pub(super) use self::told::Told;
 use super::course::{Course, GoAhead};
 use super::relay::{Failure, Relay, Relayed, both, relay};
@@ -77,8 +78,9 @@ impl Relay<'_> {
             let (idle, stalled) = self.patience(&head);
             let framing = head.framing;
             let (mut response, flow) = self.dressed(head, asked, (&context, &course, is_long));
-            let mut content = StreamContent::new(content, framing, &mut deadline, idle);
-            relay(&mut content, responder, &mut response, (flow, stalled)).await?;
+            let intake = RefCell::new(Intake::new(content));
+            let mut content = StreamContent::new(&intake, framing, &mut deadline, idle);
+            gathering(pin!(relay(&mut content, responder, &mut response, (flow, stalled))), &intake).await?;
             drop(content);
             deadline.clear();
             self.worker.deadlines.give(deadline);
@@ -89,7 +91,10 @@ impl Relay<'_> {
             slot.doubt();
         }
         match relayed? {
-            Response::Whole => Ok(Relayed::Done(None)),
+            Response::Whole => {
+                slot.end();
+                Ok(Relayed::Done(None))
+            }
             Response::File(head) => Ok(Relayed::File(head, None)),
         }
     }
@@ -112,8 +117,13 @@ fn failure(error: h2::Error, said: Said) -> Failure {
     if refused || (error.is_go_away() && error.is_remote()) {
         return Failure::NotTaken(error.to_string());
     }
+    if error.is_library() && error.is_go_away() {
+        // It is for what came on any of its streams, and nobody knows which.
+        let cause = "the connection is ended for what the server sends on it, a malformed response or a head that far exceeds limits.upstream_header";
+        return Failure::NoResponse(format!("no response: {cause}: {error}"));
+    }
     if error.is_library() {
-        return Failure::BadResponse(format!("malformed response, or its head far exceeds limits.upstream_header: {error}"));
+        return Failure::BadResponse(format!("malformed response: {error}"));
     }
     Failure::NoResponse(format!("no response: {error}"))
 }
