@@ -20,7 +20,7 @@ fn site(name: &str) -> Site {
     site_with(name, "")
 }
 
-/// The same, with more at the end of its configuration.
+/// The same, with more of its route.
 fn site_with(name: &str, rest: &str) -> Site {
     Site::new(&format!(
         r#"
@@ -140,6 +140,42 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
         }
     });
     assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (3, 6));
+}
+
+#[test]
+fn a_server_that_is_slow_to_speak_gets_no_more_connections_than_it_may() {
+    const ASKED: usize = 120;
+    const CONNECTIONS_MAX: usize = 64;
+    let never =
+        "[upstream.never]\nto = \"h2c://unix:never.sock\"\n[[route]]\npath = \"/never\"\nproxy = \"never\"\ntimeouts.response = \"1s\"";
+    let site = site_with("slow", never);
+    FrameServer::start(&site.join("never.sock"), &[], Arc::new(|_: &mut UnixStream, _| Ok(())));
+    let config = std::fs::read_to_string(site.join("proxy.toml")).expect("a config");
+    site.write("proxy.toml", config.replace("connect = \"1s\"", "connect = \"60s\"").as_bytes());
+    let say: Arc<Say> = Arc::new(|stream: &mut UnixStream, id| stream.write_all(&ok(id)));
+    let server = FrameServer::start_silent(&site.join("slow.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let asked: Vec<_> = (0..ASKED)
+            .map(|_| {
+                let send = client.send.clone();
+                tokio::spawn(async move {
+                    let mut ready = send.ready().await.expect("a connection");
+                    ready.send_request(posted("/slow"), true).expect("a stream").0.await.expect("an answer").status()
+                })
+            })
+            .collect();
+        until("all connections", || server.connections.load(Ordering::SeqCst) >= CONNECTIONS_MAX).await;
+        // By then no request waits for another one to connect any more.
+        assert_eq!(status(&mut client, "/never").await, 504);
+        assert_eq!(server.connections.load(Ordering::SeqCst), CONNECTIONS_MAX);
+        server.speaks.get_or_init(|| ());
+        for one in asked {
+            assert_eq!(one.await.expect("a task"), 200);
+        }
+    });
+    assert_eq!(server.connections.load(Ordering::SeqCst), CONNECTIONS_MAX);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::denied;
 use super::idle::Idle;
-use super::name::{Answered, Known};
+use super::name::{Answered, Known, Name};
 use super::peer::ServerPeer;
 use super::roots::Rooted;
 use super::server::{Server, Target};
@@ -69,20 +69,8 @@ impl Connector {
 
     /// An idle connection to this server that still looks alive.
     pub fn reuse(&self, server: &Server) -> Option<Connection> {
-        match server.target() {
-            Target::Fixed(peer) => self.reuse_peer(peer),
-            Target::Named(name) => {
-                let known = name.known()?;
-                // The one whose turn it is, or none: whoever has an idle connection would else get all requests.
-                let candidate = known.in_turn(name.next_turn()).next()?;
-                self.reuse_peer(candidate.peer())
-            }
-        }
-    }
-
-    /// The key tells apart whom a connection is to be known by, too.
-    fn reuse_peer(&self, peer: &ServerPeer) -> Option<Connection> {
-        let key = peer.reuse_hash();
+        // The one whose turn it is, or none: whoever has an idle connection would else get all requests.
+        let key = server.address(Name::next_turn)?;
         let stream = self.idle.take(key)?;
         Some(Connection { stream, key, reused: true })
     }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pingora_core::upstreams::peer::Peer;
 use tokio::sync::Notify;
 
 use super::ledger::Ledger;
@@ -123,6 +124,14 @@ impl Server {
     /// What connections go to.
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// What connections to it are told apart by: the address in this turn, and what TLS goes by. `None` while a name has no address.
+    pub(super) fn address(&self, turn: impl Fn(&Name) -> usize) -> Option<u64> {
+        match &self.target {
+            Target::Fixed(peer) => Some(peer.reuse_hash()),
+            Target::Named(name) => Some(name.known()?.in_turn(turn(name)).next()?.peer().reuse_hash()),
+        }
     }
 }
 

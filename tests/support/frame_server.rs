@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::wait::PATIENCE;
 
@@ -38,19 +38,37 @@ pub struct FrameServer {
     pub requests: Arc<AtomicUsize>,
     /// Resets of streams so far.
     pub resets: Arc<AtomicUsize>,
+    /// Set once it speaks; before that it accepts and says nothing.
+    pub speaks: Arc<OnceLock<()>>,
 }
 
 impl FrameServer {
     /// Listens on this path, with these settings, and answers each request with `say`.
     pub fn start(path: &Path, settings: &'static [u8], say: Arc<Say>) -> Self {
+        let server = Self::start_silent(path, settings, say);
+        server.speaks.get_or_init(|| ());
+        server
+    }
+
+    /// The same, which does not speak yet.
+    pub fn start_silent(path: &Path, settings: &'static [u8], say: Arc<Say>) -> Self {
         let listener = UnixListener::bind(path).expect("a socket");
         let [connections, requests, resets] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
-        let server = Self { connections: Arc::clone(&connections), requests: Arc::clone(&requests), resets: Arc::clone(&resets) };
+        let server = Self {
+            connections: Arc::clone(&connections),
+            requests: Arc::clone(&requests),
+            resets: Arc::clone(&resets),
+            speaks: Arc::default(),
+        };
+        let speaks = Arc::clone(&server.speaks);
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (say, counts) = (Arc::clone(&say), [Arc::clone(&requests), Arc::clone(&resets)]);
-                std::thread::spawn(move || drop(serve(stream, settings, &*say, counts)));
+                let (say, speaks, counts) = (Arc::clone(&say), Arc::clone(&speaks), [Arc::clone(&requests), Arc::clone(&resets)]);
+                std::thread::spawn(move || {
+                    speaks.wait();
+                    drop(serve(stream, settings, &*say, counts));
+                });
             }
         });
         server

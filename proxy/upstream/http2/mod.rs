@@ -8,19 +8,18 @@ pub(super) mod look;
 mod multiplexed;
 mod watched;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{Ping, PingPong, client};
-use pingora_core::upstreams::peer::Peer;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub use self::multiplexed::Slot;
 use self::multiplexed::{Driven, Shared};
@@ -28,7 +27,8 @@ use self::watched::Watched;
 use super::acquire::Source;
 use super::connector::{ConnectError, Connection, Connector};
 use super::group::{Group, Key, Picked};
-use super::server::{Server, Target};
+use super::name::Name;
+use super::server::Server;
 use super::tried::Tried;
 
 /// Requests that share one connection at most, whatever the server allows: what is lost with a connection, and what waits for one that is slow.
@@ -60,43 +60,49 @@ const TURN_WAIT: Duration = Duration::from_millis(250);
 pub struct Multiplexer {
     /// By the address and what TLS goes by.
     open: RefCell<HashMap<u64, Vec<Rc<Shared>>>>,
-    /// Who connects, by the URL of the server.
-    turns: RefCell<HashMap<String, Turn>>,
+    /// By the URL of the server.
+    openings: RefCell<HashMap<String, Rc<Openings>>>,
     connect_timeout: Duration,
     header_bytes_max: u32,
 }
 
-/// Who connects to a server while others wait for that.
-type Turn = Arc<Mutex<()>>;
+/// Connections to a server that are being opened, while others wait for that.
+#[derive(Default)]
+struct Openings {
+    count: Cell<usize>,
+    /// One has opened, or could not.
+    ended: Notify,
+}
+
+/// One of them, until it is dropped.
+struct Begun(Rc<Openings>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get().saturating_sub(1));
+        self.0.ended.notify_waiters();
+    }
+}
 
 impl Multiplexer {
     /// Without connections. A `connect_timeout` of zero is none; heads above `header_bytes_max` end the stream.
     pub fn new(connect_timeout: Duration, header_bytes_max: u32) -> Self {
-        Self { open: RefCell::default(), turns: RefCell::default(), connect_timeout, header_bytes_max }
+        Self { open: RefCell::default(), openings: RefCell::default(), connect_timeout, header_bytes_max }
     }
 
     /// Room on an open connection to this server, at the address whose turn it is.
     pub fn slot(&self, server: &Server) -> Option<Slot> {
-        match server.target() {
-            Target::Fixed(peer) => self.slot_at(peer.reuse_hash()),
-            Target::Named(name) => {
-                let known = name.known()?;
-                let candidate = known.in_turn(name.next_turn()).next()?;
-                self.slot_at(candidate.peer().reuse_hash())
-            }
-        }
+        self.slot_at(server.address(Name::next_turn)?)
     }
 
     /// The same at the address whose turn it was last.
-    fn slot_again(&self, server: &Server) -> Option<Slot> {
-        match server.target() {
-            Target::Fixed(peer) => self.slot_at(peer.reuse_hash()),
-            Target::Named(name) => {
-                let known = name.known()?;
-                let candidate = known.in_turn(name.last_turn()).next()?;
-                self.slot_at(candidate.peer().reuse_hash())
-            }
-        }
+    fn slot_at_last(&self, server: &Server) -> Option<Slot> {
+        self.slot_at(server.address(Name::last_turn)?)
+    }
+
+    /// Connections to that address which take requests.
+    fn open_to(&self, server: &Server) -> usize {
+        server.address(Name::last_turn).and_then(|key| self.open.borrow().get(&key).map(Vec::len)).unwrap_or_default()
     }
 
     fn slot_at(&self, key: u64) -> Option<Slot> {
@@ -126,10 +132,38 @@ impl Multiplexer {
         Opening { multiplexer: self, connector }.obtain((group, key), first, tried).await
     }
 
-    /// The turn to connect to this server. Who waits for it in vain for a while connects as well.
-    async fn turn(&self, server: &Server) -> Option<OwnedMutexGuard<()>> {
-        let turn = Turn::clone(self.turns.borrow_mut().entry(server.url().to_owned()).or_default());
-        tokio::time::timeout(TURN_WAIT, turn.lock_owned()).await.ok()
+    /// Those to this server.
+    fn openings(&self, server: &Server) -> Rc<Openings> {
+        let mut openings = self.openings.borrow_mut();
+        match openings.get(server.url()) {
+            Some(known) => Rc::clone(known),
+            None => Rc::clone(openings.entry(server.url().to_owned()).or_default()),
+        }
+    }
+
+    /// Room on an open connection to this server, or the leave to open one. Others are waited for meanwhile: for a moment while one of them is opening, and for
+    /// as long as it takes while there may be no more connections.
+    async fn room(&self, server: &Server) -> Room {
+        let openings = self.openings(server);
+        let patient_until = Instant::now() + TURN_WAIT;
+        loop {
+            let mut ended = pin!(openings.ended.notified());
+            ended.as_mut().enable();
+            if let Some(slot) = self.slot_at_last(server) {
+                return Room::Taken(slot);
+            }
+            let is_patient = openings.count.get() > 0 && Instant::now() < patient_until;
+            let may_open = openings.count.get() + self.open_to(server) < CONNECTIONS_MAX;
+            if may_open && !is_patient {
+                openings.count.set(openings.count.get() + 1);
+                return Room::Wanted(Begun(Rc::clone(&openings)));
+            }
+            if may_open {
+                let _ = tokio::time::timeout_at(patient_until, ended).await;
+            } else {
+                ended.await;
+            }
+        }
     }
 
     /// Begins HTTP/2 on a new connection. It is known then that the server speaks it, and how many requests it takes at once.
@@ -181,6 +215,12 @@ impl Multiplexer {
     }
 }
 
+/// What there is for a request.
+enum Room {
+    Taken(Slot),
+    Wanted(Begun),
+}
+
 /// Opens connections where there is no room on those that are open.
 struct Opening<'a> {
     multiplexer: &'a Multiplexer,
@@ -192,13 +232,11 @@ impl Source for Opening<'_> {
 
     async fn attempt(&self, server: &Server) -> Result<Slot, ConnectError> {
         let Self { multiplexer, connector } = self;
-        // Held until there is a connection: who comes meanwhile shares that one.
-        let _turn = multiplexer.turn(server).await;
-        if let Some(slot) = multiplexer.slot_again(server) {
-            return Ok(slot);
+        match multiplexer.within(server.name(), multiplexer.room(server)).await? {
+            Room::Taken(slot) => Ok(slot),
+            // Held until there is a connection: who comes meanwhile shares that one.
+            Room::Wanted(_begun) => multiplexer.open(server, connector.connect_to(server).await?).await,
         }
-        let connection = connector.connect_to(server).await?;
-        multiplexer.open(server, connection).await
     }
 
     fn timeout(&self) -> Duration {
