@@ -93,7 +93,11 @@ fn hpack_bomb(stream: &mut UnixStream, id: u32) -> io::Result<()> {
 }
 
 fn large_head(stream: &mut UnixStream, id: u32, bytes: usize) -> io::Result<()> {
-    let mut block = vec![0x88];
+    long_head(stream, id, vec![0x88], bytes)
+}
+
+/// A head that begins like this, and goes on in a long field.
+fn long_head(stream: &mut UnixStream, id: u32, mut block: Vec<u8>, bytes: usize) -> io::Result<()> {
     block.extend(field("x-large", &"l".repeat(bytes)));
     let mut pieces = block.chunks(16_000).peekable();
     let mut which = kind::HEADERS;
@@ -280,4 +284,22 @@ fn content_where_there_can_be_none_goes_nowhere() {
         client.send(b"GET /own HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(client.response().text(), "own");
     }
+}
+
+#[test]
+fn interim_responses_without_end_do_not_pile_up_behind_a_client_that_takes_none() {
+    let config = config_of(["hints"].into_iter()).replace("idle = \"1s\"", "idle = \"1s\"\nbody_idle = \"4s\"");
+    let site = Site::new(&(config + "[limits]\nupstream_header = \"1MiB\"\n"));
+    // So large that a few fill what lies between the edge and its client.
+    let say: Arc<Say> = Arc::new(|stream, id| {
+        loop {
+            long_head(stream, id, field(":status", "103"), 900 << 10)?;
+        }
+    });
+    FrameServer::start(&site.join("hints.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    let mut client = edge.connect();
+    client.send(b"GET /hints HTTP/1.1\r\nHost: a\r\n\r\n");
+    let line = edge.wait_for_access("the request", |line| line["path"] == "/hints");
+    assert!(line["cause"].as_str().is_some_and(|cause| cause.contains("too many interim responses")), "{line}");
 }

@@ -2,9 +2,10 @@
 //!
 //! It is written down as HTTP/1 would say it, and read by the same rules: there is one place that says what a response may tell.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::Write;
-use std::pin::Pin;
+use std::io::{self, Write};
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,9 +25,12 @@ use crate::serve::forward::response::{self, Expected, UpstreamHead};
 use crate::serve::forward::unless_gone;
 use crate::serve::http1::framing::Framing;
 
+/// An interim response.
+type Interim = http::Response<()>;
+
 /// A head that has come.
 enum Head {
-    Interim(http::Response<()>),
+    Interim(Interim),
     Final(http::Response<RecvStream>),
 }
 
@@ -40,8 +44,9 @@ impl Relay<'_> {
     ) -> Result<(UpstreamHead, RecvStream), Failure> {
         let is_head = request.method() == Method::Head;
         let mut said = Said::Nothing;
+        let mut ahead = VecDeque::new();
         for _ in 0..=INTERIM_MAX {
-            let receiving = next_head(&mut incoming, said, (&mut *deadline, course, self.response_limit));
+            let receiving = next_head((&mut incoming, &mut ahead), said, (&mut *deadline, course, self.response_limit));
             match unless_gone(responder, receiving, client_gone).await? {
                 Head::Interim(interim) => {
                     said = Said::Something;
@@ -50,7 +55,7 @@ impl Relay<'_> {
                         // The client gets its own when its body is first read.
                         StatusCode::CONTINUE => course.go_on(),
                         StatusCode::SWITCHING_PROTOCOLS => return Err(Failure::BadResponse("a 101 in HTTP/2".to_owned())),
-                        status => responder.interim(status, &head.lines).await.map_err(Failure::Client)?,
+                        status => pass_on(pin!(responder.interim(status, &head.lines)), (&mut incoming, &mut ahead)).await?,
                     }
                 }
                 Head::Final(response) => {
@@ -68,7 +73,7 @@ impl Relay<'_> {
                 }
             }
         }
-        Err(Failure::BadResponse("too many interim responses".to_owned()))
+        Err(too_many())
     }
 
     fn read_head(&self, status: StatusCode, fields: &HeaderMap, is_head: bool) -> Result<UpstreamHead, Failure> {
@@ -91,13 +96,41 @@ impl Relay<'_> {
     }
 }
 
+fn too_many() -> Failure {
+    Failure::BadResponse("too many interim responses".to_owned())
+}
+
+/// Passes an interim response on. What comes behind it while the client does not take it is counted: no window holds a server back from sending heads, and the
+/// `h2` crate keeps them all.
+async fn pass_on(
+    mut passing: Pin<&mut impl Future<Output = io::Result<()>>>,
+    (incoming, ahead): (&mut ResponseFuture, &mut VecDeque<Interim>),
+) -> Result<(), Failure> {
+    poll_fn(|cx| {
+        if let Poll::Ready(passed) = passing.as_mut().poll(cx) {
+            return Poll::Ready(passed.map_err(Failure::Client));
+        }
+        while let Poll::Ready(Some(Ok(interim))) = incoming.poll_informational(cx) {
+            ahead.push_back(interim);
+            if ahead.len() > INTERIM_MAX {
+                return Poll::Ready(Err(too_many()));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 async fn next_head(
-    incoming: &mut ResponseFuture,
+    (incoming, ahead): (&mut ResponseFuture, &mut VecDeque<Interim>),
     said: Said,
     (deadline, course, limit): (&mut Deadline, &Course, Duration),
 ) -> Result<Head, Failure> {
     let mut is_waiting = false;
     poll_fn(|cx| {
+        if let Some(interim) = ahead.pop_front() {
+            return Poll::Ready(Ok(Head::Interim(interim)));
+        }
         // In this order: the final one passes over those that were not taken before.
         if let Poll::Ready(Some(interim)) = incoming.poll_informational(cx) {
             return Poll::Ready(interim.map(Head::Interim).map_err(|error| failure(error, said)));
