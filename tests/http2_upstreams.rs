@@ -221,6 +221,43 @@ fn a_call_may_be_silent_for_longer_than_other_requests() {
 }
 
 #[test]
+fn who_calls_a_request_a_call_does_not_hold_it_without_a_limit() {
+    let (edge, _server) = played_with("[timeouts]\nresponse = \"300ms\"\nbody_idle = \"300ms\"\n");
+    run(async {
+        let client = Http2::connect(&edge).await;
+        // The one has said all and waits, the other says nothing.
+        for (is_whole, code) in [(true, "4"), (false, "4")] {
+            let call = Request::post("https://localhost/api/hang")
+                .header("content-type", "application/grpc")
+                .header("grpc-timeout", "99999999H")
+                .body(())
+                .unwrap();
+            let mut ready = client.send.clone().ready().await.unwrap();
+            let (response, _stream) = ready.send_request(call, is_whole).unwrap();
+            assert_eq!(response.await.unwrap().headers()["grpc-status"].to_str().unwrap(), code, "{is_whole}");
+        }
+    });
+}
+
+#[test]
+fn a_call_that_is_being_answered_may_be_silent() {
+    let (edge, _server) = played_with("[timeouts]\nresponse = \"500ms\"\nbody_idle = \"1s\"\nidle = \"500ms\"\n");
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        let call = Request::post("https://localhost/api/talk").header("content-type", "application/grpc").body(()).unwrap();
+        let mut ready = client.send.clone().ready().await.unwrap();
+        let (response, mut stream) = ready.send_request(call, false).unwrap();
+        let mut content = response.await.unwrap().into_body();
+        // Each of these takes 500 ms.
+        for _ in 0..3 {
+            assert_eq!(client.get("/api/hang").await.unwrap().status, 504);
+        }
+        stream.send_data(Bytes::from("still here"), true).unwrap();
+        assert_eq!(content.data().await.unwrap().unwrap(), "still here");
+    });
+}
+
+#[test]
 fn who_waits_for_a_server_shares_its_connection_when_it_comes() {
     let site = Site::new(&config("h2c://unix:api.sock", "").replace("wait = \"0s\"", "wait = \"15s\""));
     let socket = site.join("api.sock");

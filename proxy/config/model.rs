@@ -130,11 +130,12 @@ pub struct Timeouts {
     pub keepalive: Duration,
     /// To connect to an upstream.
     pub connect: Duration,
-    /// From the end of the request to the upstream's response head (504).
+    /// From the end of the request to the upstream's response head (504). For a gRPC call `stream`, where that is longer: servers that say nothing before
+    /// their first message need the one or the other on their route.
     pub response: Duration,
     /// Between two reads of an ordinary response from the upstream.
     pub idle: Duration,
-    /// Between two bytes, either way, of an upgraded stream or an event stream.
+    /// Between two bytes, either way, of an upgraded stream, an event stream or a gRPC call that is being answered.
     pub stream: Duration,
     /// TCP keep-alive probes on client connections start after this.
     pub tcp_keepalive: Duration,

@@ -98,7 +98,12 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
             respond.send_response(head(200), false)?.send_data(text.into(), true)
         }
         "trailers" => trailers(request.into_body(), respond).await,
-        "echo" => echo(request.into_body(), respond).await,
+        "echo" => echo(head(200), request.into_body(), respond).await,
+        "talk" => {
+            let mut talk = head(200);
+            talk.headers_mut().insert("content-type", "application/grpc".parse().expect("a value"));
+            echo(talk, request.into_body(), respond).await
+        }
         "hints" => {
             let mut hints = head(103);
             hints.headers_mut().insert("link", "</a.css>; rel=preload".parse().expect("a value"));
@@ -156,8 +161,8 @@ async fn trailers(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Res
 }
 
 /// Says everything again as it comes.
-async fn echo(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
-    let mut stream = respond.send_response(head(200), false)?;
+async fn echo(head: Response<()>, mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let mut stream = respond.send_response(head, false)?;
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;

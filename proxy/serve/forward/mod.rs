@@ -54,6 +54,7 @@ use super::refusal::Refusal;
 use super::template::Facts;
 use super::worker::Worker;
 use crate::assets::Vault;
+use crate::config::Timeouts;
 use crate::http::proxy_protocol::{self, Version};
 use crate::http::request::RequestHead;
 use crate::plan::Forwarding;
@@ -232,10 +233,13 @@ fn note_answer((group, server): (&Group, ServerIndex), sent: Option<StatusCode>,
     group.count(server, outcome);
 }
 
-/// A call of gRPC may be silent for as long as a stream may, in both directions: its server says nothing before it has something to say.
+/// A call of gRPC may let wait as long as a stream may be silent, where that has a limit: many servers say nothing before they have a message. Without one it has
+/// the time of all requests, as with nginx and HAProxy: whoever asks can call it a call, also where nobody serves any. Nor is it the client's `grpc-timeout`
+/// that decides: it may name any time, and when it has passed that is no fault of the server.
 fn response_timeout(route: &LiveRoute, group: &Group, request: &RequestHead) -> Duration {
+    let Timeouts { response, stream, .. } = route.timeouts;
     let is_call = group.protocol() == Protocol::Http2 && grpc::is_call(request);
-    if is_call { route.timeouts.stream } else { route.timeouts.response }
+    if is_call && !response.is_zero() { response.max(stream) } else { response }
 }
 
 /// Writes the head of the request, and before it what is told of the connection.

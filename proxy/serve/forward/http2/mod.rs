@@ -65,10 +65,12 @@ impl Relay<'_> {
         let asked = exchange.head;
         let is_long = ends_connection(exchange.body.length());
         let Exchange { body, responder, .. } = exchange;
-        if grpc::is_call(asked) {
-            body.set_idle(self.route.timeouts.stream);
+        let stream_idle = self.route.timeouts.stream;
+        let talk = grpc::is_call(asked).then_some(stream_idle);
+        if talk.is_some() && !stream_idle.is_zero() {
+            body.set_idle(stream_idle);
         }
-        let send = pin!(self.send_http2(&mut stream, (body, told), &course));
+        let send = pin!(self.send_http2(&mut stream, (body, told), (&course, talk)));
         let receive = pin!(async {
             let mut deadline = self.worker.deadlines.take();
             let (mut head, content) = self.receive_head_http2(response, (asked, &mut *responder), (&mut deadline, &course)).await?;

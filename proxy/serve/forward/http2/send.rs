@@ -16,17 +16,18 @@ use crate::serve::exchange::{BodyLength, RequestBody, split_lines};
 use crate::serve::forward::course::{Course, GoAhead, Progress};
 use crate::serve::forward::relay::Relay;
 use crate::serve::forward::send::{SendError, wait_for_go_ahead};
-use crate::serve::http1::body::Piece;
+use crate::serve::http1::body::{BodyError, Piece};
 
 impl Relay<'_> {
-    /// Sends the body, then watches the client. Ends only when something has gone wrong.
+    /// Sends the body, then watches the client. Ends only when something has gone wrong. A client that talks with its server may be silent for `talk` once
+    /// that has begun to answer; before that it may not, for then nobody has said that it is a talk.
     pub(super) async fn send_http2<B: RequestBody>(
         &self,
         stream: &mut SendStream<Bytes>,
         (body, told): (&mut B, &mut Told),
-        course: &Course,
+        (course, talk): (&Course, Option<Duration>),
     ) -> SendError {
-        match send_whole(stream, (body, told), course, self.response_limit).await {
+        match send_whole(stream, (body, told), (course, talk), self.response_limit).await {
             Err(error) => error,
             Ok(()) => {
                 course.progress.set(Progress::Sent);
@@ -41,7 +42,7 @@ impl Relay<'_> {
 async fn send_whole<B: RequestBody>(
     stream: &mut SendStream<Bytes>,
     (body, told): (&mut B, &mut Told),
-    course: &Course,
+    (course, mut talk): (&Course, Option<Duration>),
     idle: Duration,
 ) -> Result<(), SendError> {
     if body.length() == BodyLength::Empty {
@@ -61,7 +62,17 @@ async fn send_whole<B: RequestBody>(
         is_complete = piece.is_last;
     }
     while !is_complete {
-        let piece = body.next().await.map_err(SendError::Body)?;
+        if course.is_answered.get()
+            && let Some(talk) = talk.take()
+        {
+            body.set_idle(talk);
+        }
+        let piece = match body.next().await {
+            Ok(piece) => piece,
+            // The answer has begun meanwhile.
+            Err(BodyError::TimedOut) if course.is_answered.get() && talk.is_some() => continue,
+            Err(error) => return Err(SendError::Body(error)),
+        };
         told.note(piece);
         course.is_spent.set(!told.is_kept());
         send_piece(stream, piece, (&mut deadline, idle)).await.map_err(SendError::Upstream)?;
