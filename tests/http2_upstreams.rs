@@ -155,6 +155,21 @@ fn a_stream_that_was_refused_is_asked_again_whatever_it_asks_for() {
 }
 
 #[test]
+fn a_body_that_was_waited_for_is_told_again_however_long_it_is() {
+    let buffered = "buffer_request = true\n[limits]\nbuffer_memory = \"1MiB\"\n";
+    let site = Site::new(&config("h2c://unix:api.sock", buffered).replace("wait = \"0s\"", "wait = \"0s\"\nretry = { on = [503] }"));
+    let server = Http2Server::start(&site.join("api.sock"));
+    let edge = Edge::start_with(site, |_| {});
+    // Above what is kept of a body that was not waited for (32 KiB).
+    for bytes in [1_000, 40_000, 200_000] {
+        let body = "b".repeat(bytes);
+        let path = format!("/api/503-once?{bytes}");
+        let answer = ask(&edge, &format!("PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n{body}"));
+        assert_eq!((answer.status, answer.body.len(), server.asked(&path)), (200, bytes, 2));
+    }
+}
+
+#[test]
 fn a_reset_before_the_head_is_a_502_and_is_repeated_for_those_alone_who_may() {
     let (edge, server) = played();
     assert_eq!(asked(&edge, "/api/reset").status, 502);

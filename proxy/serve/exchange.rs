@@ -64,6 +64,11 @@ pub(crate) trait RequestBody {
     /// Lets the client take this long between two pieces: one that talks with its server may have nothing to say for a while.
     fn set_idle(&mut self, _idle: Duration) {}
 
+    /// `true` when the next piece stays where it is, to be handed out again: it does not make this started.
+    fn keeps_next(&self) -> bool {
+        false
+    }
+
     /// Begins anew, where [`is_started`](Self::is_started) says that it can.
     fn rewind(&mut self) {}
 

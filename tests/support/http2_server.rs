@@ -113,6 +113,14 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         "sized" if request.method() == "HEAD" => respond.send_response(sized(200, "7"), true).map(drop),
         "sized" => respond.send_response(sized(200, "7"), false)?.send_data("seven b".into(), true),
         "empty" => respond.send_response(head(200), true).map(drop),
+        "503-once" if times == 1 => {
+            let mut body = request.into_body();
+            while let Some(data) = body.data().await {
+                body.flow_control().release_capacity(data?.len())?;
+            }
+            respond.send_response(head(503), true).map(drop)
+        }
+        "503-once" => echo(head(200), request.into_body(), respond).await,
         "503" => respond.send_response(head(503), true).map(drop),
         "204" => respond.send_response(head(204), true).map(drop),
         "304" => respond.send_response(sized(304, "7"), true).map(drop),

@@ -97,6 +97,10 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         self.inner.set_idle(idle);
     }
 
+    fn keeps_next(&self) -> bool {
+        self.kept.is_whole || self.at < self.kept.spooled.len()
+    }
+
     fn rewind(&mut self) {
         if !self.is_past {
             self.at = 0;

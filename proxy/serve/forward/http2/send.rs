@@ -67,14 +67,19 @@ async fn send_whole<B: RequestBody>(
         {
             body.set_idle(talk);
         }
+        let is_kept_there = body.keeps_next();
         let piece = match body.next().await {
             Ok(piece) => piece,
             // The answer has begun meanwhile.
             Err(BodyError::TimedOut) if course.is_answered.get() && talk.is_some() => continue,
             Err(error) => return Err(SendError::Body(error)),
         };
-        told.note(piece);
-        course.is_spent.set(!told.is_kept());
+        if is_kept_there {
+            told.pass();
+        } else {
+            told.note(piece);
+            course.is_spent.set(!told.is_kept());
+        }
         send_piece(stream, piece, (&mut deadline, idle)).await.map_err(SendError::Upstream)?;
         is_complete = piece.is_last;
     }

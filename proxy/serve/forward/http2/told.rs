@@ -10,36 +10,56 @@ const KEPT_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(in crate::serve::forward) struct Told {
     bytes: Vec<u8>,
-    /// It has been begun with.
-    is_begun: bool,
     /// With the end of the body.
     is_whole: bool,
+    keeping: Keeping,
+}
+
+/// Where what was told is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Keeping {
+    /// Nobody asked for that.
+    #[default]
+    None,
+    Here,
+    /// With the body itself, as far as anything was told.
+    Elsewhere,
     /// More was told than is kept.
-    is_lost: bool,
+    Lost,
 }
 
 impl Told {
     /// Keeps a piece that is about to be sent.
     pub(super) fn note(&mut self, piece: Piece<'_>) {
-        if self.is_lost {
-            return;
+        match self.keeping {
+            Keeping::Lost => {}
+            Keeping::None | Keeping::Here if self.bytes.len() + piece.data.len() <= KEPT_BYTES_MAX && piece.trailers.is_empty() => {
+                self.bytes.extend_from_slice(piece.data);
+                self.is_whole = piece.is_last;
+            }
+            // What comes behind a beginning that is elsewhere is not put together with it.
+            Keeping::None | Keeping::Here | Keeping::Elsewhere => *self = Self { keeping: Keeping::Lost, ..Self::default() },
         }
-        if self.bytes.len() + piece.data.len() > KEPT_BYTES_MAX || !piece.trailers.is_empty() {
-            *self = Self { is_begun: true, is_lost: true, ..Self::default() };
-            return;
+    }
+
+    /// Does not keep a piece that the body keeps itself.
+    pub(super) fn pass(&mut self) {
+        if self.keeping == Keeping::Here {
+            self.keeping = Keeping::Elsewhere;
         }
-        self.bytes.extend_from_slice(piece.data);
-        self.is_whole = piece.is_last;
     }
 
     /// The body is told from its beginning, by itself.
     pub(super) fn begin(&mut self) {
-        *self = Self { is_begun: true, ..Self::default() };
+        *self = Self { keeping: Keeping::Here, ..Self::default() };
     }
 
     /// `true` when all that was told can be told again.
     pub(in crate::serve::forward) fn is_kept(&self) -> bool {
-        self.is_begun && !self.is_lost
+        match self.keeping {
+            Keeping::Here | Keeping::Elsewhere => true,
+            Keeping::None | Keeping::Lost => false,
+        }
     }
 
     /// What was told before, if anything was.
@@ -66,5 +86,15 @@ mod tests {
         assert!(!told.is_kept() && told.again().is_none());
         told.begin();
         assert!(told.is_kept());
+    }
+
+    #[test]
+    fn what_the_body_keeps_is_not_kept_twice() {
+        let mut told = Told::default();
+        told.begin();
+        told.pass();
+        assert!(told.is_kept() && told.again().is_none());
+        told.note(Piece { data: b"behind it", is_last: true, trailers: &[] });
+        assert!(!told.is_kept());
     }
 }
