@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use self::exposition::{Scrape, scrape};
+use crate::support::http2_server::Http2Server;
 use crate::support::{Api, Browser, Client, Edge, FORWARD, Response, Site, accept, played_with, wait_for};
 
 /// The address of the listener of `[metrics]`.
@@ -82,6 +83,18 @@ fn a_backend_that_is_killed_is_told_as_down_until_it_is_back() {
     let _api = Api::start(&edge.site.join("api.sock"));
     wait_for_server("the rise", &edge, |server| server["state"] == "up");
     assert_eq!((metrics(&edge).value(UP), get(&edge, "/readyz").status), (1.0, 200));
+}
+
+#[test]
+fn tries_that_a_server_of_http2_refuses_or_breaks_off_are_counted() {
+    let site = Site::new(&config("to = \"h2c://unix:api.sock\"\nwait = \"0s\"\n"));
+    let _server = Http2Server::start(&site.join("api.sock"));
+    let edge = Edge::start_with(site, |_| {});
+    assert_eq!(edge.get("/api/refused-once", "").status, 200);
+    assert_eq!(edge.get("/api/reset", "").status, 502);
+    let ended = &first_server(&edge)["requests_total"];
+    // A GET is asked for three times.
+    assert_eq!((&ended["refused"], &ended["2xx"], &ended["failed"]), (&1.into(), &1.into(), &3.into()), "{ended}");
 }
 
 #[test]

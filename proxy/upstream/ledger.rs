@@ -29,12 +29,22 @@ pub enum Outcome {
     Failed,
     /// Without a whole response, by the client's doing.
     Abandoned,
+    /// Not even begun with, as the server says: it refused the stream, or was saying goodbye.
+    Refused,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Informational, Self::Success, Self::Redirection, Self::ClientError, Self::ServerError, Self::Failed, Self::Abandoned];
+    pub const ALL: [Self; 8] = [
+        Self::Informational,
+        Self::Success,
+        Self::Redirection,
+        Self::ClientError,
+        Self::ServerError,
+        Self::Failed,
+        Self::Abandoned,
+        Self::Refused,
+    ];
 
     /// Of a request that was answered with this.
     pub fn of(status: StatusCode) -> Self {
@@ -57,6 +67,7 @@ impl Outcome {
             Self::ServerError => "5xx",
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
+            Self::Refused => "refused",
         }
     }
 }
@@ -160,7 +171,7 @@ mod tests {
             (0..times).for_each(|_| ledger.count(outcome));
         }
         let counts = Outcome::ALL.map(|outcome| ledger.ended(outcome));
-        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(
             [101, 200, 304, 404, 503].map(|code| Outcome::of(StatusCode::from_u16(code).unwrap()).name()),
             ["1xx", "2xx", "3xx", "4xx", "5xx"]

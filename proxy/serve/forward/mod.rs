@@ -364,10 +364,9 @@ fn refuse_connect(error: ConnectError) -> Refusal {
 fn refuse_failure(failure: Failure, server: &Server, live: &Live) -> Failed {
     let name = server.name();
     match failure {
-        Failure::NoResponse(cause) | Failure::NotTaken(cause) => {
+        Failure::NoResponse(cause) | Failure::BrokenOff(cause) | Failure::NotTaken(cause) | Failure::BadResponse(cause) => {
             Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}")))
         }
-        Failure::BadResponse(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: {cause}"))),
         Failure::Unsayable(cause) => Failed::Refused(Refusal::new(StatusCode::BAD_REQUEST, cause)),
         Failure::TimedOut(cause) => Failed::Refused(Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name}: {cause}"))),
         Failure::Unwanted(status) => Failed::Refused(Refusal::new(StatusCode::BAD_GATEWAY, format!("{name}: the response was {status}"))),

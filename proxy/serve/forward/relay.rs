@@ -75,6 +75,8 @@ pub(super) enum Relayed {
 pub(super) enum Failure {
     /// The upstream closed before a byte of a response.
     NoResponse(String),
+    /// The upstream broke the request off before a byte of a response, on a connection that goes on for others.
+    BrokenOff(String),
     /// The upstream says that it has not begun with the request.
     NotTaken(String),
     /// The request cannot be told in the upstream's protocol.

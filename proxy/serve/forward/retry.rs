@@ -109,7 +109,7 @@ impl<'a> Tries<'a> {
 
     fn judge(&self, failure: &Failure) -> Follow {
         let is_covered = match failure {
-            Failure::NoResponse(_) => self.retry.on.reset,
+            Failure::NoResponse(_) | Failure::BrokenOff(_) => self.retry.on.reset,
             Failure::TimedOut(_) => self.retry.on.timeout,
             // The response is gone: that there is one more try was known before.
             Failure::Unwanted(_) => return Follow::Again,
@@ -171,14 +171,14 @@ pub(super) fn note(group: &Group, server: ServerIndex, failure: &Failure, was_re
     };
     match failure {
         Failure::NoResponse(_) if was_reused => {}
-        Failure::NoResponse(cause) | Failure::BadResponse(cause) => failed(cause),
+        Failure::NoResponse(cause) | Failure::BrokenOff(cause) | Failure::BadResponse(cause) => failed(cause),
         Failure::TimedOut(cause) => failed(cause),
         Failure::Unwanted(status) => {
             group.note_failure(server, &format!("the response was {status}"));
             group.count(server, Outcome::of(*status));
         }
         // It may be about to stop, which it is to do in peace.
-        Failure::NotTaken(_) => {}
+        Failure::NotTaken(_) => group.count(server, Outcome::Refused),
         Failure::Unsayable(_) | Failure::RequestBody(_) | Failure::Client(_) => group.count(server, Outcome::Abandoned),
     }
 }

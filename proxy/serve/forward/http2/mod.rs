@@ -127,7 +127,8 @@ fn failure(error: h2::Error, said: Said) -> Failure {
     if error.is_library() {
         return Failure::BadResponse(format!("malformed response: {error}"));
     }
-    Failure::NoResponse(format!("no response: {error}"))
+    let cause = format!("no response: {error}");
+    if error.is_reset() { Failure::BrokenOff(cause) } else { Failure::NoResponse(cause) }
 }
 
 /// What an error means to whoever writes.
