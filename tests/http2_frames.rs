@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 
+use crate::support::frame_server::frame;
+use crate::support::frame_server::kind::{DATA, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE};
 use crate::support::{Api, Edge, PATIENCE, Site, TlsClient};
 
 const SITE: &str = r#"
@@ -42,13 +44,6 @@ const GET: &[u8] = b"\x82\x87\x84\x41\x09localhost";
 /// A PING, and its answer tells that all before it was taken in.
 const MARK: &[u8] = b"\0\0\x08\x06\0\0\0\0\0the mark";
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
 fn start() -> (Edge, Api) {
@@ -87,11 +82,6 @@ impl Frame {
             [] => 0,
         }
     }
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a length").to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 impl Raw {
