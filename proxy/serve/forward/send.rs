@@ -30,15 +30,8 @@ pub(super) enum SendError {
 impl Relay<'_> {
     /// Sends head and body, then watches the client. Ends only when something has gone wrong.
     pub(super) async fn send<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, course: &Course) -> SendError {
-        match self.send_whole(stream, body, course).await {
-            Err(error) => error,
-            Ok(()) => {
-                course.progress.set(Progress::Sent);
-                // Nobody is to work for a client that has left.
-                body.client_gone().await;
-                SendError::ClientGone
-            }
-        }
+        let sent = self.send_whole(stream, body, course).await;
+        end_of(sent, body, course).await
     }
 
     async fn send_whole<B: RequestBody>(&self, stream: &RefCell<Connection>, body: &mut B, course: &Course) -> Result<(), SendError> {
@@ -67,6 +60,17 @@ impl Relay<'_> {
         course.is_spent.set(body.is_started());
         Ok(())
     }
+}
+
+/// What is wrong in the end: the sending itself, or that the client has left behind it.
+pub(super) async fn end_of<B: RequestBody>(sent: Result<(), SendError>, body: &mut B, course: &Course) -> SendError {
+    if let Err(error) = sent {
+        return error;
+    }
+    course.progress.set(Progress::Sent);
+    // Nobody is to work for a client that has left.
+    body.client_gone().await;
+    SendError::ClientGone
 }
 
 /// Waits for the upstream's 100, but not for ever; and for ever once it has answered without.

@@ -13,9 +13,9 @@ use super::io_error;
 use super::told::Told;
 use crate::serve::deadline::Deadline;
 use crate::serve::exchange::{BodyLength, RequestBody, split_lines};
-use crate::serve::forward::course::{Course, GoAhead, Progress};
+use crate::serve::forward::course::{Course, GoAhead};
 use crate::serve::forward::relay::Relay;
-use crate::serve::forward::send::{SendError, wait_for_go_ahead};
+use crate::serve::forward::send::{SendError, end_of, wait_for_go_ahead};
 use crate::serve::http1::body::{BodyError, Piece};
 
 impl Relay<'_> {
@@ -27,15 +27,8 @@ impl Relay<'_> {
         (body, told): (&mut B, &mut Told),
         (course, talk): (&Course, Option<Duration>),
     ) -> SendError {
-        match send_whole(stream, (body, told), (course, talk), self.response_limit).await {
-            Err(error) => error,
-            Ok(()) => {
-                course.progress.set(Progress::Sent);
-                // Nobody is to work for a client that has left.
-                body.client_gone().await;
-                SendError::ClientGone
-            }
-        }
+        let sent = send_whole(stream, (&mut *body, told), (course, talk), self.response_limit).await;
+        end_of(sent, body, course).await
     }
 }
 
