@@ -361,19 +361,22 @@ fn secure_server(protocols: &str) -> Edge {
 }
 
 #[test]
-fn in_tls_the_server_is_known_by_its_certificate_and_must_agree_on_http2() {
-    for (protocols, status) in [("[\"h1\", \"h2\"]", 200), ("[\"h1\"]", 502)] {
+fn in_tls_the_server_is_known_by_its_certificate_and_must_agree_on_the_protocol() {
+    for (scheme, protocols, cause) in [
+        ("h2", "[\"h1\", \"h2\"]", None),
+        ("h2", "[\"h1\"]", Some("the server does not speak HTTP/2 in TLS")),
+        ("https", "[\"h2\"]", Some("the server does not speak HTTP/1.1 in TLS")),
+    ] {
         let server = secure_server(protocols);
-        let to = format!("h2://localhost:{}", server.address().port());
+        let to = format!("{scheme}://localhost:{}", server.address().port());
         let tls = format!("tls = {{ ca = \"{}\" }}\n[[route]]", server.site.join("tls.crt").display());
         let edge = Edge::start(&config(&to, "").replacen("[[route]]", &tls, 1));
         for _ in 0..3 {
-            assert_eq!(asked(&edge, "/api/x").status, status, "{protocols}");
+            assert_eq!(asked(&edge, "/api/x").status, if cause.is_none() { 200 } else { 502 }, "{scheme} {protocols}");
         }
-        if status == 200 {
-            server.wait_for_access("a request of HTTP/2", |line| line.to_string().contains("HTTP/2"));
-        } else {
-            edge.wait_for_access("the cause", |line| line["cause"].as_str().is_some_and(|cause| cause.contains("does not speak HTTP/2")));
+        match cause {
+            None => drop(server.wait_for_access("a request of HTTP/2", |line| line.to_string().contains("HTTP/2"))),
+            Some(cause) => drop(edge.wait_for_access(cause, |line| line["cause"].as_str().is_some_and(|said| said.contains(cause)))),
         }
     }
 }

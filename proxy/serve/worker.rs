@@ -85,7 +85,7 @@ impl Worker {
         };
         let connector = Connector::new(connect_timeout);
         // Heads that are larger, but not by far, are refused by name.
-        let multiplexer = Multiplexer::new(connect_timeout, u32::try_from(header_bytes_max.saturating_mul(2)).unwrap_or(u32::MAX));
+        let multiplexer = Multiplexer::new(u32::try_from(header_bytes_max.saturating_mul(2)).unwrap_or(u32::MAX));
         Rc::new(Self {
             view: View::new(current),
             connector,

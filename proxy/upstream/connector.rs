@@ -17,6 +17,7 @@ use super::name::{Answered, Known, Name};
 use super::peer::ServerPeer;
 use super::roots::Rooted;
 use super::server::{Server, Target};
+use crate::units::Protocol;
 
 /// Connections that Pingora keeps: it makes them, and `idle` keeps them.
 const KEPT_BY_PINGORA: usize = 1;
@@ -88,7 +89,7 @@ impl Connector {
             Ok(connection) => return Ok(connection),
             Err(failed) => failed,
         };
-        match self.within(self.connect_timeout, server, name.others_than(&known)).await.unwrap_or_default() {
+        match self.within(self.connect_timeout, (server, "connection"), name.others_than(&known)).await.unwrap_or_default() {
             Some(others) => self.attempt_known(server, &others, name.last_turn()).await,
             None => Err(failed),
         }
@@ -121,13 +122,14 @@ impl Connector {
     }
 
     async fn connect(&self, server: &Server, peer: &ServerPeer, limit: Duration) -> Result<Connection, ConnectError> {
-        match self.within(limit, server, Box::pin(self.transport(peer).new_stream(peer))).await? {
+        match self.within(limit, (server, "connection"), Box::pin(self.transport(peer).new_stream(peer))).await? {
             Ok(stream) => Ok(Connection { stream, key: peer.reuse_hash(), reused: false }),
             Err(error) if is_tls(&error) => {
                 let cause = describe(&error);
                 // RFC 7301 §3.2: the alert of who has none of the protocols that were offered, which was one.
-                let told = if cause.contains("NoApplicationProtocol") { "the server does not speak HTTP/2 in TLS: " } else { "" };
-                Err(ConnectError::Untrusted(format!("{}: {told}{cause}", server.name())))
+                let is_told = cause.contains("NoApplicationProtocol");
+                let cause = if is_told { format!("{}: {cause}", not_spoken(server.protocol())) } else { cause };
+                Err(ConnectError::Untrusted(format!("{}: {cause}", server.name())))
             }
             Err(error) => Err(match peer.socket_path().filter(|_| is_denied(&error)) {
                 Some(path) => ConnectError::Denied(format!("{}: {}", server.name(), denied::cause(path))),
@@ -136,12 +138,18 @@ impl Connector {
         }
     }
 
-    async fn within<T>(&self, limit: Duration, server: &Server, work: impl Future<Output = T>) -> Result<T, ConnectError> {
+    /// Waits so long for what is needed of a server; zero is no limit.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        (server, what): (&Server, &str),
+        work: impl Future<Output = T>,
+    ) -> Result<T, ConnectError> {
         if limit.is_zero() {
             return Ok(work.await);
         }
         let share = if limit < self.connect_timeout { ", its share of timeouts.connect" } else { "" };
-        let timed_out = |_| ConnectError::TimedOut(format!("{}: no connection within {limit:?}{share}", server.name()));
+        let timed_out = |_| ConnectError::TimedOut(format!("{}: no {what} within {limit:?}{share}", server.name()));
         tokio::time::timeout(limit, work).await.map_err(timed_out)
     }
 
@@ -212,15 +220,25 @@ impl Connection {
         self.key
     }
 
-    /// `true` unless another protocol than HTTP/2 was agreed on in TLS, or none.
-    pub(super) fn allows_http2(&self) -> bool {
-        self.stream.get_ssl_digest().is_none() || self.stream.selected_alpn_proto() == Some(ALPN::H2)
+    /// What is wrong with it when another protocol than HTTP/2 was agreed on in TLS, or none.
+    pub(super) fn check_http2(&self) -> Result<(), String> {
+        let allows = self.stream.get_ssl_digest().is_none() || self.stream.selected_alpn_proto() == Some(ALPN::H2);
+        if allows { Ok(()) } else { Err(not_spoken(Protocol::Http2)) }
     }
 
     /// `true` when it has carried a request before: the server may have closed it without our knowing yet.
     pub fn is_reused(&self) -> bool {
         self.reused
     }
+}
+
+/// The words for a server that has another protocol.
+fn not_spoken(protocol: Protocol) -> String {
+    let name = match protocol {
+        Protocol::Http1 => "HTTP/1.1",
+        Protocol::Http2 => "HTTP/2",
+    };
+    format!("the server does not speak {name} in TLS")
 }
 
 impl AsyncRead for Connection {

@@ -26,9 +26,7 @@ pub(in crate::upstream) struct Question {
 /// # Errors
 /// The cause, for the log.
 pub(in crate::upstream) async fn ask(connection: Connection, question: &Question) -> Result<u16, String> {
-    if !connection.allows_http2() {
-        return Err("the server does not speak HTTP/2 in TLS".to_owned());
-    }
+    connection.check_http2()?;
     let request = question.request().map_err(|error| error.to_string())?;
     let failed = |error: h2::Error| format!("no response of HTTP/2: {error}");
     let mut builder = client::Builder::new();

@@ -62,7 +62,6 @@ pub struct Multiplexer {
     open: RefCell<HashMap<u64, Vec<Rc<Shared>>>>,
     /// By the URL of the server.
     openings: RefCell<HashMap<String, Rc<Openings>>>,
-    connect_timeout: Duration,
     header_bytes_max: u32,
 }
 
@@ -85,9 +84,9 @@ impl Drop for Begun {
 }
 
 impl Multiplexer {
-    /// Without connections. A `connect_timeout` of zero is none; heads above `header_bytes_max` end the stream.
-    pub fn new(connect_timeout: Duration, header_bytes_max: u32) -> Self {
-        Self { open: RefCell::default(), openings: RefCell::default(), connect_timeout, header_bytes_max }
+    /// Without connections. Heads above `header_bytes_max` end the stream.
+    pub fn new(header_bytes_max: u32) -> Self {
+        Self { open: RefCell::default(), openings: RefCell::default(), header_bytes_max }
     }
 
     /// Room on an open connection to this server, at the address whose turn it is.
@@ -166,26 +165,25 @@ impl Multiplexer {
         }
     }
 
-    /// Begins HTTP/2 on a new connection. It is known then that the server speaks it, and how many requests it takes at once.
-    async fn open(&self, server: &Server, connection: Connection) -> Result<Slot, ConnectError> {
+    /// Connects and begins HTTP/2. It is known then that the server speaks it, and how many requests it takes at once.
+    async fn open(&self, connector: &Connector, server: &Server) -> Result<Slot, ConnectError> {
+        let connection = connector.connect_to(server).await?;
         let name = server.name();
-        if !connection.allows_http2() {
-            return Err(ConnectError::Untrusted(format!("{name}: the server does not speak HTTP/2 in TLS")));
-        }
+        connection.check_http2().map_err(|cause| ConnectError::Untrusted(format!("{name}: {cause}")))?;
         // Who closes may be about to start; who says something else does not speak it.
         let failed = |error: h2::Error| match error.is_io() {
             true => ConnectError::Unreachable(format!("{name}: closed before HTTP/2 had begun: {error}")),
             false => ConnectError::Untrusted(format!("{name}: HTTP/2 is not spoken there: {error}")),
         };
-        let key = connection.key();
+        let (key, patience) = (connection.key(), connector.connect_timeout());
         let (request, mut connection) = self.builder().handshake(Watched::new(connection)).await.map_err(failed)?;
         // Its SETTINGS come before its answer to this (RFC 9113 §3.4): how many streams it allows is known then.
         let mut pings = connection.ping_pong();
         if let Some(pings) = &mut pings {
-            self.within(name, answered(&mut connection, pings)).await?.map_err(failed)?;
+            connector.within(patience, (server, "HTTP/2"), answered(&mut connection, pings)).await?.map_err(failed)?;
         }
         let shared = Rc::new(Shared::new(request, server.scheme()));
-        let driven = Driven { connection, pings, name: name.to_owned(), patience: self.connect_timeout };
+        let driven = Driven { connection, pings, name: name.to_owned(), patience };
         tokio::task::spawn_local(driven.run(Rc::clone(&shared)));
         self.open.borrow_mut().entry(key).or_default().push(Rc::clone(&shared));
         Slot::new(&shared, false).ok_or_else(|| ConnectError::Unreachable(format!("{name}: closed as soon as it was connected")))
@@ -204,14 +202,6 @@ impl Multiplexer {
             .data_frame_budget(SMALL_FRAMES_BYTES_MAX)
             .max_header_list_size(self.header_bytes_max);
         builder
-    }
-
-    async fn within<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, ConnectError> {
-        if self.connect_timeout.is_zero() {
-            return Ok(work.await);
-        }
-        let timed_out = |_| ConnectError::TimedOut(format!("{name}: no HTTP/2 within {:?}", self.connect_timeout));
-        tokio::time::timeout(self.connect_timeout, work).await.map_err(timed_out)
     }
 }
 
@@ -232,10 +222,10 @@ impl Source for Opening<'_> {
 
     async fn attempt(&self, server: &Server) -> Result<Slot, ConnectError> {
         let Self { multiplexer, connector } = self;
-        match multiplexer.within(server.name(), multiplexer.room(server)).await? {
+        match connector.within(connector.connect_timeout(), (server, "HTTP/2"), multiplexer.room(server)).await? {
             Room::Taken(slot) => Ok(slot),
             // Held until there is a connection: who comes meanwhile shares that one.
-            Room::Wanted(_begun) => multiplexer.open(server, connector.connect_to(server).await?).await,
+            Room::Wanted(_begun) => multiplexer.open(connector, server).await,
         }
     }
 
