@@ -249,6 +249,25 @@ fn a_request_whose_connection_ends_for_what_another_was_answered_is_asked_again(
     assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 3));
 }
 
+#[test]
+fn responses_with_data_that_has_none_leave_their_connection_alone() {
+    let site = site("empty");
+    let say: Arc<Say> = Arc::new(|stream, id| {
+        let nothing = frame(kind::DATA, 0, id, b"");
+        stream.write_all(&[frame(kind::HEADERS, END_HEADERS, id, b"\x88"), nothing.clone(), nothing].concat())?;
+        stream.write_all(&frame(kind::DATA, END_STREAM, id, b"ok"))
+    });
+    let server = FrameServer::start(&site.join("empty.sock"), &[], say);
+    let edge = Edge::start_with(site, |_| {});
+    run(async {
+        let mut client = Http2::connect(&edge).await;
+        for _ in 0..120 {
+            assert_eq!(client.request(posted("/empty"), &[], None).await.expect("an answer").body, b"ok");
+        }
+    });
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
 /// Waits for the answer to a PING: all before it was taken in, and answered where it has an answer.
 fn taken_in(stream: &mut UnixStream) -> io::Result<()> {
     stream.write_all(&frame(kind::PING, 0, 0, b"taken in"))?;

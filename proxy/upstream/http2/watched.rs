@@ -1,5 +1,9 @@
 //! What is read from a server of HTTP/2, with an eye on frames that carry nothing: each costs work here, and none serves a request.
 //!
+//! DATA without data may stand in any response, and some servers write it before each end. The `h2` crate ends a connection with the 101st in its life,
+//! and all requests on it, without a setting for that (h2 0.4.20, `MAX_RECV_EMPTY_DATA_FRAMES`): in their place it is shown a frame of a kind that it passes
+//! over. One whose head comes in two pieces may be left as it is.
+//!
 //! Everything else that a server may do wrong is the `h2` crate's to see: sizes, windows, states, header blocks without an end.
 
 use std::io;
@@ -16,6 +20,14 @@ const EMPTY_FRAMES_MAX: u32 = 10_000;
 const SPAN: Duration = Duration::from_secs(10);
 /// The length of the head of a frame (RFC 9113 §4.1).
 const HEAD_BYTES: usize = 9;
+/// Where the kind stands in it.
+const KIND_AT: usize = 3;
+const DATA: u8 = 0;
+/// Flags of DATA.
+const END_STREAM: u8 = 1;
+const PADDED: u8 = 8;
+/// A kind that nobody knows, and everybody passes over (RFC 9113 §4.1).
+const IGNORED: u8 = 0xff;
 
 /// A connection that is read from.
 pub(super) struct Watched<S> {
@@ -43,24 +55,38 @@ impl<S> Watched<S> {
 
 impl Frames {
     /// Takes in what was read; `false` when too much of it is nothing.
-    fn take(&mut self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() {
+    fn take(&mut self, bytes: &mut [u8]) -> bool {
+        let mut at = 0;
+        while let Some(from @ [_, ..]) = bytes.get(at..) {
             if self.payload_bytes > 0 {
-                let skipped = self.payload_bytes.min(bytes.len());
+                let skipped = self.payload_bytes.min(from.len());
                 self.payload_bytes -= skipped;
-                bytes = bytes.get(skipped..).unwrap_or_default();
+                at += skipped;
                 continue;
             }
             let room = self.head.get_mut(self.head_len..).unwrap_or_default();
-            let taken = room.len().min(bytes.len());
-            room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            let taken = room.len().min(from.len());
+            room.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             self.head_len += taken;
-            bytes = bytes.get(taken..).unwrap_or_default();
-            if self.head_len == HEAD_BYTES && !self.note_frame() {
+            at += taken;
+            if self.head_len < HEAD_BYTES {
+                continue;
+            }
+            if self.is_empty_data()
+                && let Some(kind) = at.checked_sub(HEAD_BYTES - KIND_AT).and_then(|at| bytes.get_mut(at))
+            {
+                *kind = IGNORED;
+            }
+            if !self.note_frame() {
                 return false;
             }
         }
         true
+    }
+
+    /// DATA without data, padding and an end.
+    fn is_empty_data(&self) -> bool {
+        matches!(self.head, [0, 0, 0, DATA, flags, ..] if flags & (END_STREAM | PADDED) == 0)
     }
 
     fn note_frame(&mut self) -> bool {
@@ -69,8 +95,7 @@ impl Frames {
         let length = u32::from_be_bytes([0, high, middle, low]);
         self.payload_bytes = usize::try_from(length).unwrap_or(usize::MAX);
         let is_empty = match kind {
-            // DATA without data and without an end.
-            0 => length == 0 && flags & 1 == 0,
+            DATA => length == 0 && flags & END_STREAM == 0,
             // HEADERS, CONTINUATION: the `h2` crate has limits of its own. WINDOW_UPDATE: each answers something that was sent.
             1 | 8 | 9 => false,
             _ => true,
@@ -94,7 +119,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if !this.frames.take(buf.filled().get(before..).unwrap_or_default()) {
+        if !this.frames.take(buf.filled_mut().get_mut(before..).unwrap_or_default()) {
             return Poll::Ready(Err(io::Error::other("the server sends nothing but frames that carry nothing")));
         }
         read
@@ -140,10 +165,10 @@ mod tests {
     #[test]
     fn a_flood_of_what_carries_nothing_is_seen_however_it_is_cut() {
         for (kind, payload) in [(6_u8, &[0_u8; 8][..]), (4, &[]), (0, &[]), (99, b"?")] {
-            let flood = frame(kind, 0, payload).repeat(3 * EMPTY_FRAMES_MAX as usize);
             for size in [1, 7, 4096] {
+                let mut flood = frame(kind, 0, payload).repeat(3 * EMPTY_FRAMES_MAX as usize);
                 let mut frames = frames();
-                assert!(!flood.chunks(size).all(|piece| frames.take(piece)), "{kind} {size}");
+                assert!(!flood.chunks_mut(size).all(|piece| frames.take(piece)), "{kind} {size}");
             }
         }
     }
@@ -155,7 +180,15 @@ mod tests {
         bytes.extend(frame(8, 0, &[0, 0, 0, 1]));
         bytes.extend(frame(0, 1, b""));
         let mut frames = frames();
-        assert!((0..3 * EMPTY_FRAMES_MAX).all(|_| frames.take(&bytes)));
+        assert!((0..3 * EMPTY_FRAMES_MAX).all(|_| frames.take(&mut bytes)));
         assert_eq!((frames.empty, frames.payload_bytes, frames.head_len), (0, 0, 0));
+    }
+
+    #[test]
+    fn data_without_data_is_not_shown() {
+        let mut bytes = [frame(0, 0, b""), frame(0, 0, b"data"), frame(0, 1, b""), frame(0, 8, b""), frame(0, 0, b"")].concat();
+        let expected = [frame(IGNORED, 0, b""), frame(0, 0, b"data"), frame(0, 1, b""), frame(0, 8, b""), frame(IGNORED, 0, b"")].concat();
+        assert!(frames().take(&mut bytes));
+        assert_eq!(bytes, expected);
     }
 }
