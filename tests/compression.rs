@@ -357,7 +357,7 @@ fn curl_decodes_it() {
     let port = backed.edge.address().port();
     let curl = |arguments: &[&str]| {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--fail", "--max-time", "20", "--cacert"]).arg(backed.edge.site.join("certs/ca.pem"));
+        command.args(["--silent", "--show-error", "--fail", "--max-time", "60", "--cacert"]).arg(backed.edge.site.join("certs/ca.pem"));
         command.args(["--resolve", &format!("localhost:{port}:127.0.0.1")]).args(arguments);
         run(command.arg(format!("https://localhost:{port}/api/json/100000")))
     };

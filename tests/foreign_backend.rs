@@ -17,7 +17,7 @@ fn start() -> Option<Edge> {
         app.display()
     );
     Some(Edge::start(&format!(
-        "//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[limits]\nbody = \"64MiB\"\n[upstream.app]\nto = \"unix:app.sock\"\nwait = \"19s\"\n\
+        "//- /proxy.toml\n[server]\nlisten = [\"127.0.0.1:0\"]\n[limits]\nbody = \"64MiB\"\n[upstream.app]\nto = \"unix:app.sock\"\nwait = \"50s\"\n\
          [process.app]\ncommand = {command}\nenv = {{ PYTHONDONTWRITEBYTECODE = \"1\" }}\n[[route]]\npath = [\"/api\", \"/ws\"]\nproxy = \"app\"\n"
     )))
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -68,7 +67,6 @@ fn attacks() -> Vec<Attack> {
 
 /// Reads until the edge closes; what came so far when it does not.
 fn read_to_close(client: &Client) -> Result<String, String> {
-    client.stream().set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
     let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let text = |answer: &[u8]| String::from_utf8_lossy(answer).into_owned();

@@ -23,7 +23,7 @@ listen = ["127.0.0.1:0"]
 body = "64MiB"
 [upstream.app]
 to = "unix:app.sock"
-wait = "19s"
+wait = "50s"
 [[route]]
 path = ["/api", "/ws"]
 proxy = "app"
