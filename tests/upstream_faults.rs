@@ -51,8 +51,17 @@ const FAULTS: &[(&str, Outcome, &str)] = &[
     ("/raw/unasked-101", Refused(502), "raw: a 101 that nobody asked for"),
 ];
 
-/// Long enough for a head that comes byte by byte on a busy machine.
-const TIMEOUTS: &str = "[timeouts]\nresponse = \"1s\"\nidle = \"1s\"";
+/// Routes for those that meet one of the timeouts, with that one short: whatever else is slow on a busy machine meets none.
+const TIMEOUTS: &str = r#"
+[[route]]
+path = ["/raw/never", "/raw/stall-mid-head"]
+proxy = "raw"
+timeouts = { response = "1s" }
+[[route]]
+path = "/raw/stall-mid-body"
+proxy = "raw"
+timeouts = { idle = "1s" }
+"#;
 
 fn ask(client: &mut Client, path: &str) {
     client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
