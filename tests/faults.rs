@@ -59,7 +59,7 @@ fn assert_unharmed(edge: &Edge, fault: &Fault) {
     for index in 0..4 {
         let target = format!("/f/ok?{}-{index}", fault.name);
         let stream = connect(edge);
-        let seen = observe::ask(&stream, &stream, Ask::Get, &observe::request(Ask::Get, &target, ""));
+        let seen = observe::ask(&stream, &stream, Ask::Get, &observe::request(Ask::Get, &target, ""), || {});
         assert_eq!(seen, format!("200 whole {target:?}"), "behind {}", fault.name);
     }
 }
@@ -83,7 +83,7 @@ fn a_client_of_http_1_sees_each_fault_as_what_it_is() {
     for fault in FAULTS {
         let target = format!("/f/{}?h1", fault.name);
         let stream = connect(&edge);
-        let seen = observe::ask(&stream, &stream, fault.ask, &observe::request(fault.ask, &target, ""));
+        let seen = observe::ask(&stream, &stream, fault.ask, &observe::request(fault.ask, &target, ""), || scripted.note_seen(&target));
         if seen != fault.seen {
             wrong.push(format!("{}: {seen} and not {}", fault.name, fault.seen));
         }
@@ -111,7 +111,7 @@ fn a_client_of_http_2_sees_each_fault_as_what_it_is() {
             };
             let target = format!("/f/{}?h2", fault.name);
             let request = Request::builder().method(method).uri(format!("https://localhost{target}")).body(()).expect("a request");
-            let seen = match client.request(request, &vec![b'x'; bytes], None).await {
+            let seen = match client.request_and(request, &vec![b'x'; bytes], None, || scripted.note_seen(&target)).await {
                 Ok(answer) if answer.status.is_server_error() => answer.status.as_str().to_owned(),
                 Ok(answer) => format!("{} whole {:?}", answer.status.as_str(), String::from_utf8_lossy(&answer.body)),
                 // What came before the reset is not shown by this client.
@@ -137,7 +137,7 @@ fn a_client_of_http_2_sees_each_fault_as_what_it_is() {
 
 #[test]
 fn a_client_of_http_1_0_sees_a_cut_where_only_the_end_of_the_connection_tells_the_end() {
-    let (edge, _scripted) = start();
+    let (edge, scripted) = start();
     for (name, seen) in [
         ("close-without-last-chunk", "200 cut"),
         ("close-mid-chunk", "200 cut"),
@@ -147,7 +147,8 @@ fn a_client_of_http_1_0_sees_a_cut_where_only_the_end_of_the_connection_tells_th
         ("chunk-extension", "200 whole \"ok\\n\""),
     ] {
         let stream = connect(&edge);
-        let request = format!("GET /f/{name} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-        assert_eq!(observe::ask(&stream, &stream, Ask::Get, request.as_bytes()), seen, "{name}");
+        let target = format!("/f/{name}");
+        let request = format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        assert_eq!(observe::ask(&stream, &stream, Ask::Get, request.as_bytes(), || scripted.note_seen(&target)), seen, "{name}");
     }
 }

@@ -88,8 +88,9 @@ fn clients_see_what_nginx_shows_them_but_where_it_is_meant_otherwise() {
         };
         let stream = UnixStream::connect(site.join("nginx.sock")).expect("nginx listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let request = observe::request(fault.ask, &format!("/f/{}", fault.name), "Connection: close\r\n");
-        let seen = observe::ask(&stream, &stream, fault.ask, &request);
+        let target = format!("/f/{}", fault.name);
+        let request = observe::request(fault.ask, &target, "Connection: close\r\n");
+        let seen = observe::ask(&stream, &stream, fault.ask, &request, || scripted.note_seen(&target));
         // Where nginx is laxer, a later one may have become as strict.
         let has_come_round = matches!(fault.nginx, Nginx::Unlike(..)) && seen == fault.seen;
         if seen != expected && !has_come_round {

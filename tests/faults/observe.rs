@@ -28,16 +28,16 @@ pub(super) fn request(ask: Ask, target: &str, fields: &str) -> Vec<u8> {
     }
 }
 
-/// Sends in a thread of its own, since an answer may come before all was sent; gives what was seen.
-pub(super) fn ask<S: Read + Write + Send>(mut reader: S, mut writer: S, ask: Ask, request: &[u8]) -> String {
+/// Sends in a thread of its own, since an answer may come before all was sent; gives what was seen, and tells when there is a head.
+pub(super) fn ask<S: Read + Write + Send>(mut reader: S, mut writer: S, ask: Ask, request: &[u8], has_head: impl Fn()) -> String {
     std::thread::scope(|scope| {
         scope.spawn(move || writer.write_all(request));
-        observe(&mut reader, matches!(ask, Ask::Head))
+        observe(&mut reader, matches!(ask, Ask::Head), has_head)
     })
 }
 
 /// Reads one final answer, or as much as comes of it.
-pub(super) fn observe(reader: &mut impl Read, is_head: bool) -> String {
+fn observe(reader: &mut impl Read, is_head: bool, has_head: impl Fn()) -> String {
     let (mut bytes, mut chunk) = (Vec::new(), [0; 65536]);
     loop {
         let end = match reader.read(&mut chunk) {
@@ -49,23 +49,31 @@ pub(super) fn observe(reader: &mut impl Read, is_head: bool) -> String {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => End::Reset,
             Err(error) => panic!("{error}; so far {:?}", String::from_utf8_lossy(&bytes)),
         };
+        if let Ok(_final) = final_head(&bytes) {
+            has_head();
+        }
         if let Some(seen) = word(&bytes, end, is_head) {
             return seen;
         }
     }
 }
 
-/// The words for what has come, if nothing more is to be waited for.
-fn word(bytes: &[u8], end: End, is_head: bool) -> Option<String> {
-    let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return (end != End::Open)
-            .then(|| if bytes.is_empty() { "nothing".to_owned() } else { format!("{:?}", String::from_utf8_lossy(bytes)) });
-    };
+/// The status and the head of the final answer, in lower case, and what came behind it; or what has come in its place behind interim ones.
+fn final_head(bytes: &[u8]) -> Result<(u16, String, &[u8]), &[u8]> {
+    let at = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(bytes)?;
     let (head, body) = (String::from_utf8_lossy(&bytes[..at]).to_ascii_lowercase(), &bytes[at + 4..]);
     let status: u16 = head.split(' ').nth(1).and_then(|code| code.get(..3)).and_then(|code| code.parse().ok()).unwrap_or_default();
-    if (100..200).contains(&status) && status != 101 {
-        return word(body, end, is_head);
-    }
+    if (100..200).contains(&status) && status != 101 { final_head(body) } else { Ok((status, head, body)) }
+}
+
+/// The words for what has come, if nothing more is to be waited for.
+fn word(bytes: &[u8], end: End, is_head: bool) -> Option<String> {
+    let (status, head, body) = match final_head(bytes) {
+        Ok(answer) => answer,
+        Err(_) if end == End::Open => return None,
+        Err(b"") => return Some("nothing".to_owned()),
+        Err(rest) => return Some(format!("{:?}", String::from_utf8_lossy(rest))),
+    };
     let whole = |content: &[u8]| {
         let words =
             if OWN.contains(&status) { status.to_string() } else { format!("{status} whole {:?}", String::from_utf8_lossy(content)) };

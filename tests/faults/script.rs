@@ -9,9 +9,9 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_linger;
 
 use super::table::{self, After, Step};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, wait_for};
 
-/// Long enough for what was sent to be read by itself.
+/// Long enough for a connection to be put by.
 const APART: Duration = Duration::from_millis(20);
 /// Between the bytes of what comes one by one.
 const DRIP: Duration = Duration::from_millis(1);
@@ -20,18 +20,22 @@ const DRIP: Duration = Duration::from_millis(1);
 pub(super) struct Scripted {
     /// Where it listens.
     pub(super) address: SocketAddr,
-    played: Arc<Mutex<HashSet<String>>>,
+    played: Targets,
+    seen: Targets,
 }
+
+/// Targets of requests.
+type Targets = Arc<Mutex<HashSet<String>>>;
 
 impl Scripted {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let scripted = Self { address: listener.local_addr().expect("an address"), played: Arc::default() };
-        let played = Arc::clone(&scripted.played);
+        let scripted = Self { address: listener.local_addr().expect("an address"), played: Arc::default(), seen: Arc::default() };
+        let (played, seen) = (Arc::clone(&scripted.played), Arc::clone(&scripted.seen));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let played = Arc::clone(&played);
-                std::thread::spawn(move || serve(stream, &played));
+                let (played, seen) = (Arc::clone(&played), Arc::clone(&seen));
+                std::thread::spawn(move || serve(stream, &played, &seen));
             }
         });
         scripted
@@ -41,9 +45,14 @@ impl Scripted {
     pub(super) fn has_played(&self, target: &str) -> bool {
         self.played.lock().expect("no panic").contains(target)
     }
+
+    /// The client has the head of the answer to the request for this target: what comes apart from it may come.
+    pub(super) fn note_seen(&self, target: &str) {
+        self.seen.lock().expect("no panic").insert(target.to_owned());
+    }
 }
 
-fn serve(mut stream: TcpStream, played: &Mutex<HashSet<String>>) {
+fn serve(mut stream: TcpStream, played: &Mutex<HashSet<String>>, seen: &Mutex<HashSet<String>>) {
     stream.set_nodelay(true).expect("no delay");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     while let Some(target) = head(&mut stream) {
@@ -52,7 +61,7 @@ fn serve(mut stream: TcpStream, played: &Mutex<HashSet<String>>) {
             Some(fault) => (fault.steps, fault.after),
             None => (&[Step::Own][..], After::Keep),
         };
-        let went_on = steps.iter().try_for_each(|step| play(&mut stream, step, &target));
+        let went_on = steps.iter().try_for_each(|step| play(&mut stream, step, &target, seen));
         played.lock().expect("no panic").insert(target);
         match after {
             After::Keep if went_on.is_ok() => {}
@@ -93,7 +102,7 @@ fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8_lossy(&head).split(' ').nth(1).unwrap_or_default().to_owned())
 }
 
-fn play(stream: &mut TcpStream, step: &Step, target: &str) -> std::io::Result<()> {
+fn play(stream: &mut TcpStream, step: &Step, target: &str, seen: &Mutex<HashSet<String>>) -> std::io::Result<()> {
     match step {
         Step::Own => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}", target.len()),
         Step::Send(bytes) => stream.write_all(bytes),
@@ -107,6 +116,7 @@ fn play(stream: &mut TcpStream, step: &Step, target: &str) -> std::io::Result<()
             stream.write_all(bytes)?;
         },
         Step::Apart => {
+            wait_for("the head to be seen", || seen.lock().expect("no panic").contains(target).then_some(()));
             std::thread::park_timeout(APART);
             Ok(())
         }

@@ -47,7 +47,7 @@ pub(super) enum Step {
     Flood(&'static [u8], usize),
     /// Again and again, until nobody takes it.
     Endless(&'static [u8]),
-    /// A while, so that the steps around it arrive apart.
+    /// Waits until the client has the head that was sent, and a while: what comes now arrives apart.
     Apart,
     /// So much of the request's body.
     Read(usize),

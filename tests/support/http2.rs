@@ -58,6 +58,20 @@ impl Http2 {
     /// # Errors
     /// When the stream or the connection is reset.
     pub async fn request(&mut self, request: Request<()>, body: &[u8], trailers: Option<HeaderMap>) -> Result<Answer, h2::Error> {
+        self.request_and(request, body, trailers, || {}).await
+    }
+
+    /// The same, and tells when the head has come.
+    ///
+    /// # Errors
+    /// See [`request`](Self::request).
+    pub async fn request_and(
+        &mut self,
+        request: Request<()>,
+        body: &[u8],
+        trailers: Option<HeaderMap>,
+        has_head: impl FnOnce(),
+    ) -> Result<Answer, h2::Error> {
         let mut ready = self.send.clone().ready().await?;
         let ends = body.is_empty() && trailers.is_none();
         let (response, mut stream) = ready.send_request(request, ends)?;
@@ -68,6 +82,7 @@ impl Http2 {
             }
         }
         let (parts, mut content) = response.await?.into_parts();
+        has_head();
         let mut body = Vec::new();
         while let Some(piece) = content.data().await {
             let piece = piece?;
