@@ -116,7 +116,7 @@ fn trailers_and_a_body_without_content_arrive_as_they_were() {
 
 #[test]
 fn a_body_that_is_waited_for_is_asked_for_here_and_bounded_here() {
-    let (edge, listener) = played_with(&config("true", "[limits]\nbody = \"1KiB\"\n[timeouts]\nbody_idle = \"200ms\""));
+    let (edge, listener) = played_with(&config("true", "[limits]\nbody = \"1KiB\"\n[timeouts]\nbody_idle = \"2s\""));
     let mut client = edge.connect();
     client.send(b"POST /api/x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     assert_eq!(client.head().status, 100);
@@ -129,8 +129,10 @@ fn a_body_that_is_waited_for_is_asked_for_here_and_bounded_here() {
     assert_eq!(client.response().status, 204);
     // Too much, too little, too slowly: none of them reaches the upstream.
     let mut client = edge.connect();
-    client.send(b"POST /api/x?large HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n");
-    client.send(&[b'x'; 0x800]);
+    // In one write: the edge refuses it at the length of the chunk.
+    client.send(
+        &[&b"POST /api/x?large HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n"[..], &[b'x'; 0x800]].concat(),
+    );
     assert_eq!(client.response().status, 413);
     let mut client = edge.connect();
     client.send(b"POST /api/x?slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::support::{Api, Edge, Site, TlsClient};
 
+/// A handshake of TLS on a busy machine takes its time, and is under `header` too.
 const SITE: &str = r#"
 //- /proxy.toml
 [server]
@@ -11,7 +12,7 @@ listen = ["https://127.0.0.1:0"]
 [tls]
 dev = true
 [timeouts]
-header = "300ms"
+header = "2s"
 body_idle = "10s"
 [upstream.api]
 to = "unix:api.sock"
@@ -80,12 +81,12 @@ fn content_that_comes_more_slowly_than_a_head_may_is_taken() {
     let bytes = [PREFACE, &request(0x83, "/api/echo", 1, false), b"\0\0\x06\0\x01\0\0\0\x01x"].concat();
     stream.write_all(&bytes).expect("the edge reads");
     let pacer = TlsClient::new(&edge.site.join("certs/ca.pem"));
-    // Longer than timeouts.header altogether: the pace is the API's own.
+    // Longer than timeouts.header altogether, and each far below timeouts.body_idle: the pace is the API's own.
     for _ in 0..5 {
         let paced = pacer.request(
             edge.address(),
             "localhost",
-            "GET /api/slow?delay=100ms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            "GET /api/slow?delay=500ms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         );
         assert_eq!(paced.status, 200);
         stream.write_all(b"x").expect("the edge reads");

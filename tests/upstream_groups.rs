@@ -136,7 +136,7 @@ fn a_server_gets_no_more_at_once_than_it_may_and_who_waits_is_let_on() {
 
 #[test]
 fn who_finds_the_queue_full_or_waits_too_long_is_told_when_to_come_again() {
-    let (edge, listener) = limited(1, "300ms");
+    let (edge, listener) = limited(1, "2s");
     let mut first = begin(&edge);
     let mut server = accept(&listener);
     let mut others: Vec<_> = (0..3).map(|_| begin(&edge)).collect();

@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
 use crate::support::{Backed, FORWARD, PATIENCE, Stopped, connect_secure, wait_for};
 
-const QUICK: &str = "[timeouts]\nkeepalive = \"100ms\"\nidle = \"100ms\"\nbody_idle = \"100ms\"\nresponse = \"100ms\"\nheader = \"100ms\"";
+/// As long as a busy machine may need for a handshake.
+const QUICK: &str = "[timeouts]\nkeepalive = \"2s\"\nidle = \"2s\"\nbody_idle = \"2s\"\nresponse = \"2s\"\nheader = \"2s\"";
 
 fn open(backed: &Backed, path: &str) -> WebSocket<TcpStream> {
     let stream = TcpStream::connect(backed.edge.address()).unwrap();
@@ -78,10 +79,7 @@ fn a_subprotocol_is_agreed_on() {
 fn a_silent_websocket_outlives_every_idle_limit() {
     let backed = Backed::start(QUICK);
     let mut socket = open(&backed, "/ws/echo");
-    let keepalive = backed.connect();
-    let mut keepalive = keepalive;
     // An ordinary connection that is as silent is closed twice over meanwhile.
-    assert!(keepalive.is_closed());
     assert!(backed.connect().is_closed());
     assert!(backed.connect().is_closed());
     assert_echoes(&mut socket, Message::text("still here"));

@@ -125,7 +125,7 @@ fn an_early_response_to_a_long_upload_says_that_the_connection_ends() {
 #[test]
 fn a_route_may_have_its_own_deadlines() {
     let route = "[[route]]\npath = \"/api/patient\"\nproxy = \"api\"\ntimeouts = { response = \"20s\", idle = \"20s\" }";
-    let (edge, listener) = played(&format!("[timeouts]\nresponse = \"100ms\"\nidle = \"100ms\"\n{route}"));
+    let (edge, listener) = played(&format!("[timeouts]\nresponse = \"2s\"\nidle = \"2s\"\n{route}"));
     let mut client = edge.connect();
     client.send(b"GET /api/patient HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let (mut server, _) = accept(&listener);
