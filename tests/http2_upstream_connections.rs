@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use h2::RecvStream;
@@ -112,9 +112,12 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
     let site = site("narrow");
     // SETTINGS_MAX_CONCURRENT_STREAMS = 2. Nothing is answered before six have come.
     let open = Arc::new(Mutex::new(Vec::<(UnixStream, u32)>::new()));
+    let seen = Arc::new(AtomicU32::new(0));
+    let highest = Arc::clone(&seen);
     let say: Arc<Say> = Arc::new(move |stream, id| {
         let mut open = open.lock().expect("a list");
         open.push((stream.try_clone()?, id));
+        highest.fetch_max(id, Ordering::SeqCst);
         if open.len() == 6 {
             for (stream, id) in open.iter_mut() {
                 stream.write_all(&ok(*id))?;
@@ -139,7 +142,10 @@ fn a_server_gets_no_more_streams_than_it_takes_and_further_connections_instead()
             assert_eq!(one.await.expect("a task"), 200);
         }
     });
-    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (3, 6));
+    // No third stream, whose number would be 5. Who waits for another to connect does so himself after a while: on a busy machine all of them may.
+    assert!(seen.load(Ordering::SeqCst) <= 3);
+    assert_eq!(server.requests.load(Ordering::SeqCst), 6);
+    assert!((3..=6).contains(&server.connections.load(Ordering::SeqCst)));
 }
 
 #[test]
@@ -183,21 +189,23 @@ fn a_goodbye_lets_finish_what_it_takes_and_what_it_leaves_out_goes_elsewhere() {
     let site = site("bye");
     let count = AtomicUsize::new(0);
     let say: Arc<Say> = Arc::new(move |stream, id| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => Ok(()),
-        // The last stream that it has begun with is the first.
-        1 => stream.write_all(&[frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]), ok(1)].concat()),
+        1 => Ok(()),
+        // The last stream that it has begun with is the one before.
+        2 => stream.write_all(&[frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 3, 0, 0, 0, 0]), ok(3)].concat()),
         _ => stream.write_all(&ok(id)),
     });
     let server = FrameServer::start(&site.join("bye.sock"), &[], say);
     let edge = Edge::start_with(site, |_| {});
     run(async {
         let mut client = Http2::connect(&edge).await;
+        // Now there is a connection, which both of them take.
+        assert_eq!(status(&mut client, "/bye").await, 200);
         let mut ready = client.send.clone().ready().await.expect("a connection");
         let first = ready.send_request(posted("/bye"), true).expect("a stream").0;
         let second = status(&mut client, "/bye").await;
         assert_eq!((first.await.expect("an answer").status().as_u16(), second), (200, 200));
     });
-    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 3));
+    assert_eq!((server.connections.load(Ordering::SeqCst), server.requests.load(Ordering::SeqCst)), (2, 4));
 }
 
 #[test]

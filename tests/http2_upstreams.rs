@@ -78,7 +78,9 @@ fn many_requests_share_one_connection_of_a_worker() {
     let server = Http2Server::start(&site.join("api.sock"));
     let edge = Edge::start_with(site, |_| {});
     run(async {
-        let client = Http2::connect(&edge).await;
+        let mut client = Http2::connect(&edge).await;
+        // Now there is a connection. Who waits for another to make it does so himself after a while, on a busy machine.
+        assert_eq!(client.get("/api/show").await.unwrap().status, 200);
         let asked: Vec<_> = (0..60)
             .map(|_| {
                 let send = client.send.clone();
@@ -303,11 +305,15 @@ fn who_waits_for_a_server_shares_its_connection_when_it_comes() {
 #[test]
 fn an_active_check_asks_in_http2() {
     for (path, status) in [("/api/show", 200), ("/api/503", 503)] {
-        let check = format!("wait = \"0s\"\nhealth = {{ path = \"{path}\", interval = \"100ms\" }}");
+        let check = format!("wait = \"0s\"\nhealth = {{ path = \"{path}\", interval = \"100ms\", timeout = \"20s\" }}");
         let site = Site::new(&config("h2c://unix:api.sock", "").replace("wait = \"0s\"", &check));
         let server = Http2Server::start(&site.join("api.sock"));
         let edge = Edge::start_with(site, |_| {});
-        wait_for("a few looks", || (server.asked(path) >= 3).then_some(()));
+        if status == 200 {
+            wait_for("a few looks", || (server.asked(path) >= 3).then_some(()));
+        } else {
+            edge.wait_for_event("the judgement", |event| event["msg"].as_str().is_some_and(|text| text.contains("is not well")));
+        }
         assert_eq!(asked(&edge, "/api/show").status, if status == 200 { 200 } else { 502 }, "{path}");
     }
 }
