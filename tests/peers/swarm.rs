@@ -8,6 +8,9 @@ use crate::support::{Edge, run, wait_for};
 
 const UVICORN: [&str; 9] = ["-m", "uvicorn", "app:app", "--uds", "app.sock", "--log-level", "critical", "--ws-ping-interval", "600"];
 
+/// How soon a server sees it on a busy machine. It takes no time of its own, and nothing else would end the connection for minutes.
+const SOON: Duration = Duration::from_secs(20);
+
 #[test]
 fn five_hundred_websockets_talk_at_once_and_every_close_code_crosses_both_ways() {
     let Some((edge, _peer)) = before_python(&UVICORN) else { return };
@@ -21,7 +24,7 @@ fn closes(edge: &Edge) -> Vec<serde_json::Value> {
 }
 
 /// A client that is killed takes its socket with it; where it had not read all, the socket is reset.
-fn assert_seen_within_a_second(edge: &Edge, leave: impl FnOnce(TcpStream)) {
+fn assert_seen_soon(edge: &Edge, leave: impl FnOnce(TcpStream)) {
     let stream = TcpStream::connect(edge.address()).expect("the edge accepts");
     let url = format!("ws://{}/ws", edge.address());
     let (mut socket, _) = tokio_tungstenite::tungstenite::client(url, stream.try_clone().expect("a stream")).expect("a WebSocket");
@@ -33,15 +36,15 @@ fn assert_seen_within_a_second(edge: &Edge, leave: impl FnOnce(TcpStream)) {
     drop(socket);
     leave(stream);
     wait_for("the server to see it", || (closes(edge).len() > before).then_some(()));
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     assert_eq!(closes(edge)[before][0], 1006);
 }
 
 #[test]
-fn a_server_sees_within_a_second_that_a_client_was_killed() {
+fn a_server_sees_soon_that_a_client_was_killed() {
     let Some((edge, _peer)) = before_python(&UVICORN) else { return };
-    assert_seen_within_a_second(&edge, drop);
-    assert_seen_within_a_second(&edge, |stream| {
+    assert_seen_soon(&edge, drop);
+    assert_seen_soon(&edge, |stream| {
         let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
     });
 }
