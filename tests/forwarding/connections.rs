@@ -5,26 +5,30 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Api, Backed, Edge, wait_for};
 
-/// Sockets that a process has open.
-fn sockets(pid: u32) -> usize {
-    let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
-    folder
-        .flatten()
-        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
-        .filter(|target| target.to_string_lossy().starts_with("socket:"))
-        .count()
+/// Connections that the backend has, accepted or not. The kernel names a socket of each by the path that was connected to; the one that listens is marked.
+fn connections(backed: &Backed) -> usize {
+    const LISTENS: &str = "00010000";
+    let path = backed.edge.site.join("api.sock").display().to_string();
+    let sockets = std::fs::read_to_string("/proc/net/unix").expect("the sockets of this machine");
+    sockets.lines().filter(|line| line.contains(&path) && line.split(' ').nth(3) != Some(LISTENS)).count()
+}
+
+/// Without any: what waited for its start has gone.
+fn start() -> Backed {
+    let backed = Backed::start("");
+    wait_for("no connection", || (connections(&backed) == 0).then_some(()));
+    backed
 }
 
 #[test]
 fn many_requests_use_few_upstream_connections() {
-    let backed = Backed::start("");
-    let before = sockets(backed.api.id());
+    let backed = start();
     let mut client = backed.connect();
     let mut most = 0;
     for _ in 0..200 {
         client.send(b"GET /api/small HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(client.response().status, 200);
-        most = most.max(sockets(backed.api.id()) - before);
+        most = most.max(connections(&backed));
     }
     assert_eq!(most, 1, "one client that asks one after the other needs one connection");
 }
@@ -59,12 +63,11 @@ fn a_name_that_does_not_resolve_is_no_reason_not_to_start() {
 
 #[test]
 fn an_upstream_connection_is_closed_when_its_client_leaves_in_the_middle() {
-    let backed = Backed::start("");
-    let before = sockets(backed.api.id());
+    let backed = start();
     let mut client = backed.connect();
     client.send(b"GET /api/bytes/50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.head();
     drop(client);
-    wait_for("the upstream connection to go", || (sockets(backed.api.id()) <= before).then_some(()));
+    wait_for("the upstream connection to go", || (connections(&backed) == 0).then_some(()));
     backed.edge.wait_for_access("the cut response", |line| line["path"] == "/api/bytes/50000000");
 }

@@ -36,11 +36,6 @@ impl Api {
         Self { child }
     }
 
-    /// Process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Kills it at once, as kill -9 does.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
