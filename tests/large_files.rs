@@ -181,10 +181,12 @@ fn a_file_that_was_loaded_into_memory_does_not_change_with_the_one_on_disk() {
 fn a_file_on_disk_that_was_changed_in_place_is_refused_and_one_that_was_replaced_is_sent_as_it_was() {
     let film = noise(3_000_000);
     let edge = start(site(SITE, &[("changed.mp4".into(), film.clone()), ("replaced.mp4".into(), film.clone())]));
-    edge.site.write("site/changed.mp4", b"half a file");
     edge.site.write("new", b"another file");
     std::fs::rename(edge.site.join("new"), edge.site.join("site/replaced.mp4")).unwrap();
-    assert_eq!(edge.get("/changed.mp4", "").status, 503);
+    wait_for("the refusal", || {
+        edge.site.write("site/changed.mp4", b"half a file");
+        (edge.get("/changed.mp4", "").status == 503).then_some(())
+    });
     let line = edge.wait_for_access("the refusal", |line| line["status"] == 503);
     assert!(line["cause"].as_str().unwrap().contains("changed since it was loaded"), "{line}");
     assert!(edge.get("/replaced.mp4", "").body == film);
@@ -223,8 +225,10 @@ fn a_file_on_disk_that_was_changed_in_place_is_sent_as_it_is_once_it_is_at_rest(
     let edge = start(site(SITE, &[("film.mp4".into(), noise(3_000_000))]));
     let known = edge.get("/film.mp4", "");
     let changed = noise(2_000_000);
-    edge.site.write("site/film.mp4", &changed);
-    assert_eq!(edge.get("/film.mp4", "").status, 503, "it may be half written");
+    wait_for("a refusal, as it may be half written", || {
+        edge.site.write("site/film.mp4", &changed);
+        (edge.get("/film.mp4", "").status == 503).then_some(())
+    });
     let response =
         wait_for("the new content", || Some(edge.get("/film.mp4", "Range: bytes=5-9\r\n")).filter(|response| response.status != 503));
     assert!(response.status == 200 && response.body == changed, "{}", response.status);
@@ -238,8 +242,10 @@ fn a_file_on_disk_that_was_changed_in_place_is_sent_as_it_is_once_it_is_at_rest(
     });
     let tag = known.field("etag").expect("a tag");
     assert_eq!(edge.get("/film.mp4", &format!("If-Match: {tag}\r\n")).status, 503, "who wants the version before gets no other");
-    edge.site.write("site/film.mp4", b"");
-    assert_eq!(edge.get("/film.mp4", "").status, 503);
+    wait_for("a refusal, as something may follow", || {
+        edge.site.write("site/film.mp4", b"");
+        (edge.get("/film.mp4", "").status == 503).then_some(())
+    });
 }
 
 #[test]
