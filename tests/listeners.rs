@@ -157,7 +157,8 @@ fn a_second_edge_on_the_same_port_is_refused_and_does_not_share_it() {
 
 #[test]
 fn a_port_is_free_again_as_soon_as_the_edge_has_stopped() {
-    let first = Edge::start_with(site("\"127.0.0.1:0\""), |_| {});
+    // At an address where no other test listens, nor connects from: one of them could have the port in between.
+    let first = Edge::start_with(site("\"127.0.77.1:0\""), |_| {});
     let address = first.address();
     let mut client = first.connect();
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
