@@ -1,12 +1,12 @@
 //! What a single-page app gets beside its files: settings of the environment, hints of what a page asks for, nonces for its policy.
 
 use std::future::poll_fn;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use crate::support::http2::{Http2, get, run};
-use crate::support::{Browser, Edge, Response, Site};
+use crate::support::{Browser, Edge, Response, Site, accept};
 
 const NAVIGATION: &str = "Sec-Fetch-Mode: navigate\r\nAccept: text/html,*/*;q=0.8\r\n";
 
@@ -309,9 +309,7 @@ fn an_application_that_sends_its_own_policy_is_believed() {
     let listener = UnixListener::bind(site.join("app.sock")).expect("a socket");
     let app = std::thread::spawn(move || {
         for policy in ["Content-Security-Policy: script-src 'nonce-app'\r\n", ""] {
-            let (mut stream, _) = listener.accept().expect("the edge connects");
-            let mut request = [0; 4096];
-            assert!(stream.read(&mut request).expect("a request") > 0);
+            let mut stream = accept(&listener);
             stream
                 .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n{policy}\r\n").as_bytes())
                 .expect("an answer");

@@ -1,11 +1,23 @@
 //! Upgrades byte by byte: what comes right behind the request or the 101, other protocols, refusals, half-closed streams.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::support::{Backed, Client, Edge, FORWARD, PATIENCE, Site};
 
 const ECHO_RAW: &[u8] = b"GET /api/upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo-raw\r\n\r\n";
+
+/// Takes one request on a new connection, and gives its head.
+fn take(listener: &UnixListener) -> (UnixStream, String) {
+    let (mut server, _) = listener.accept().unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        server.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    (server, String::from_utf8_lossy(&head).into_owned())
+}
 
 fn upgraded(backed: &Backed) -> Client {
     let mut client = backed.connect();
@@ -42,14 +54,7 @@ fn bytes_right_behind_the_101_arrive() {
     let edge = Edge::start_with(site, |_| {});
     let mut client = edge.connect();
     client.send(ECHO_RAW);
-    let (mut server, _) = listener.accept().unwrap();
-    server.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut byte = [0];
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        server.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
+    let (mut server, _) = take(&listener);
     server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo-raw\r\n\r\nfirst word").unwrap();
     assert_eq!(client.head().status, 101);
     assert_eq!(client.read_until(b"word"), b"first word");
@@ -63,11 +68,11 @@ fn nothing_reaches_the_upstream_as_a_tunnel_before_its_101() {
     let mut client = edge.connect();
     client.send(ECHO_RAW);
     client.send(b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let (mut server, _) = listener.accept().unwrap();
-    server.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut bytes = vec![0; 4096];
-    let read = server.read(&mut bytes).unwrap();
-    assert!(String::from_utf8_lossy(&bytes[..read]).ends_with("upgrade: echo-raw\r\n\r\n"));
+    let (mut server, head) = take(&listener);
+    assert!(head.ends_with("upgrade: echo-raw\r\n\r\n"), "{head}");
+    server.set_nonblocking(true).unwrap();
+    assert!(server.read(&mut [0]).is_err(), "something came behind the request");
+    server.set_nonblocking(false).unwrap();
     server.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").unwrap();
     assert_eq!(client.response().status, 403);
     // What followed is a request of its own, and is decided as one.
@@ -103,11 +108,8 @@ fn http_under_another_name_is_no_way_around_the_checks() {
     for protocol in ["h2c", "HTTP/2.0", "websocket, h2c", "TLS/1.2"] {
         let mut client = edge.connect();
         client.send(format!("GET /api/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n").as_bytes());
-        let (mut server, _) = listener.accept().unwrap();
-        server.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut bytes = vec![0; 4096];
-        let read = server.read(&mut bytes).unwrap();
-        let head = String::from_utf8_lossy(&bytes[..read]).to_ascii_lowercase();
+        let (mut server, head) = take(&listener);
+        let head = head.to_ascii_lowercase();
         assert!(!head.contains("upgrade"), "{protocol}: {head}");
         server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n").unwrap();
         assert_eq!(client.response().status, 502, "{protocol}");
@@ -144,7 +146,7 @@ fn a_101_to_what_was_not_offered_is_a_502() {
         let mut client = edge.connect();
         client.send(ECHO_RAW);
         let mut server = crate::support::accept(&listener);
-        write!(server, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{upgrade}\r\n").unwrap();
+        server.write_all(format!("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{upgrade}\r\n").as_bytes()).unwrap();
         assert_eq!(client.response().status, 502, "{upgrade}");
     }
 }
