@@ -280,7 +280,7 @@ fn wrk_sees_no_error_while_builds_are_swapped() {
     }
     let edge = start();
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", "-c20", "-d4s", &format!("http://{}/", edge.address())]);
+    wrk.args(["-t1", "-c20", "-d4s", "--timeout", "60s", &format!("http://{}/", edge.address())]);
     let load = std::thread::spawn(move || run(&mut wrk));
     swap_while(&edge, || load.is_finished());
     let output = load.join().expect("wrk");

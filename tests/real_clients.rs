@@ -18,7 +18,7 @@ fn start() -> (Backed, u16) {
 /// curl on that site, with these arguments and a path.
 fn curl(backed: &Backed, port: u16, arguments: &[&str], path: &str) -> String {
     let mut command = Command::new("curl");
-    command.args(["--silent", "--show-error", "--fail", "--max-time", "20", "--cacert"]).arg(backed.edge.site.join("certs/ca.pem"));
+    command.args(["--silent", "--show-error", "--fail", "--max-time", "60", "--cacert"]).arg(backed.edge.site.join("certs/ca.pem"));
     command.args(["--resolve", &format!("localhost:{port}:127.0.0.1")]).args(arguments);
     run(command.arg(format!("https://localhost:{port}{path}")))
 }
@@ -89,7 +89,7 @@ fn wrk_sees_no_error() {
     }
     let (_backed, port) = start();
     for path in ["/", "/api/small"] {
-        let output = run(Command::new("wrk").args(["-t1", "-c20", "-d1s", &format!("https://localhost:{port}{path}")]));
+        let output = run(Command::new("wrk").args(["-t1", "-c20", "-d1s", "--timeout", "60s", &format!("https://localhost:{port}{path}")]));
         assert!(!output.contains("Socket errors") && !output.contains("Non-2xx"), "{path}: {output}");
         assert!(output.contains("requests in"), "{output}");
     }

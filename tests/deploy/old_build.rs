@@ -8,7 +8,7 @@ use crate::support::{Edge, FORWARD, Site, start_api, wait_for};
 
 #[test]
 fn the_chunks_of_the_previous_build_are_answered_for_their_time_and_nothing_else_of_it() {
-    let config = CONFIG.replace("spa = true", "spa = true\nkeep_previous = \"3s\"");
+    let config = CONFIG.replace("spa = true", "spa = true\nkeep_previous = \"6s\"");
     let edge = start_on(&config, |site| {
         write_build(&site.join("dist"), 1);
         site.write("dist/old.html", b"<p>old");
