@@ -276,14 +276,17 @@ async fn a_program_that_is_missing_is_told_and_tried_again_at_growing_intervals(
 #[tokio::test]
 async fn each_reason_for_which_a_process_cannot_start_has_its_words() {
     let folder = tempfile::tempdir().unwrap();
-    let script = |name: &str, text: &str, mode: u32| {
+    // Written by another process: what this one has open for writing is for a moment open in the children of other tests too, and is too busy then to be
+    // executed (ETXTBSY).
+    let script = |name: &str, text: &str, mode: &str| {
         let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let mut write = std::process::Command::new("/bin/sh");
+        write.args(["-c", "printf '%s\\n' \"$1\" > \"$0\" && chmod \"$2\" \"$0\""]).arg(&path).args([text, mode]);
+        assert!(write.status().unwrap().success());
         path.display().to_string()
     };
-    let plain = script("plain", "#!/bin/sh\n", 0o644);
-    let no_interpreter = script("no-interpreter", "#!/no/such/interpreter\n", 0o755);
+    let plain = script("plain", "#!/bin/sh", "644");
+    let no_interpreter = script("no-interpreter", "#!/no/such/interpreter", "755");
     let missing = folder.path().join("missing").display().to_string();
     let cases = [
         (spec(&[&plain]), "may not be executed by this user"),
