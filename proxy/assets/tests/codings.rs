@@ -21,7 +21,7 @@ fn answered<'a>(assets: &'a Assets, path: &str, accepted: &'static str) -> Answe
 
 /// Waits until a form in this coding is served.
 fn wait_for(assets: &Assets, path: &str, coding: &'static str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + CODED_WITHIN;
     while field(&answered(assets, path, coding), "content-encoding") != Some(coding) {
         assert!(Instant::now() < deadline, "{path} was never served in {coding}");
         std::thread::park_timeout(Duration::from_millis(1));

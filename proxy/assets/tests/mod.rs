@@ -24,6 +24,10 @@ use super::*;
 use crate::http::encoding::Coding;
 use crate::http::request::Version;
 
+/// How long a coded form may take. It is made at the lowest priority: beside two busy programs that gets less than a hundredth of a core, and what takes a
+/// tenth of a second by itself takes a quarter of a minute there.
+const CODED_WITHIN: Duration = Duration::from_secs(300);
+
 /// A folder with these files, that goes away with the value.
 fn site(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

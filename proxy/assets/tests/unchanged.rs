@@ -98,7 +98,7 @@ fn coded_forms_are_neither_verified_nor_made_again() {
     let first = load(&folder);
     first.begin_coding(u64::MAX).unwrap();
     let codings = |assets: &Assets, path: &str| asset(assets, path).codings().collect::<Vec<_>>();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + CODED_WITHIN;
     while codings(&first, "/b.txt").len() < 2 || codings(&first, "/a.txt").len() < 3 {
         assert!(Instant::now() < deadline, "the forms were never made");
         std::thread::park_timeout(Duration::from_millis(1));
