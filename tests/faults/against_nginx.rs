@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::observe;
 use super::script::Scripted;
-use super::table::{FAULTS, Nginx};
+use super::table::{FAULTS, Nginx, Step};
 use crate::support::{PATIENCE, Site, tools, wait_for};
 
 const CONFIG: &str = r#"
@@ -29,19 +29,27 @@ http {
   scgi_temp_path @FOLDER@/scgi;
   server {
     listen unix:@FOLDER@/nginx.sock;
+    proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_buffering off;
+    proxy_buffer_size 64k;
+    proxy_buffers 8 64k;
+    proxy_read_timeout 2s;
+    proxy_send_timeout 2s;
     location / {
       proxy_pass http://@ADDRESS@;
-      proxy_http_version 1.1;
-      proxy_request_buffering off;
-      proxy_buffering off;
-      proxy_buffer_size 64k;
-      proxy_buffers 8 64k;
-      proxy_read_timeout 1s;
-      proxy_send_timeout 1s;
     }
+    @SLOW@
   }
 }
 "#;
+
+/// A place with a long timeout for each fault that comes byte by byte: on a busy machine that takes its time. Of the others many end by the short one.
+fn slow() -> String {
+    let names = FAULTS.iter().filter(|fault| fault.steps.iter().any(|step| matches!(step, Step::Drip(_)))).map(|fault| fault.name);
+    let place = |name| format!("location = /f/{name} {{ proxy_pass http://@ADDRESS@; proxy_read_timeout 60s; }}\n");
+    names.map(place).collect()
+}
 
 struct Running(Child);
 
@@ -54,7 +62,7 @@ impl Drop for Running {
 
 fn start(site: &Site, scripted: &Scripted) -> Running {
     let folder = site.path().to_string_lossy().into_owned();
-    let config = CONFIG.replace("@FOLDER@", &folder).replace("@ADDRESS@", &scripted.address.to_string());
+    let config = CONFIG.replace("@SLOW@", &slow()).replace("@FOLDER@", &folder).replace("@ADDRESS@", &scripted.address.to_string());
     site.write("nginx.conf", config.as_bytes());
     let binary = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
     let mut command = Command::new(binary);
