@@ -288,7 +288,7 @@ fn content_where_there_can_be_none_goes_nowhere() {
 
 #[test]
 fn interim_responses_without_end_do_not_pile_up_behind_a_client_that_takes_none() {
-    let config = config_of(["hints"].into_iter()).replace("idle = \"1s\"", "idle = \"1s\"\nbody_idle = \"4s\"");
+    let config = config_of(["hints"].into_iter()).replace("idle = \"4s\"", "idle = \"4s\"\nbody_idle = \"4s\"");
     let site = Site::new(&(config + "[limits]\nupstream_header = \"1MiB\"\n"));
     // So large that a few fill what lies between the edge and its client.
     let say: Arc<Say> = Arc::new(|stream, id| {
