@@ -129,6 +129,17 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
             Ok(())
         }
         "refused-once" => respond.send_response(head(200), false)?.send_data("taken".into(), true),
+        "refused-late-once" if times == 1 => {
+            let (mut body, mut taken) = (request.into_body(), 0);
+            while taken < 20_000
+                && let Some(data) = body.data().await
+            {
+                taken += data?.len();
+            }
+            respond.send_reset(Reason::REFUSED_STREAM);
+            Ok(())
+        }
+        "refused-late-once" => echo(head(200), request.into_body(), respond).await,
         "reset" => {
             respond.send_reset(Reason::INTERNAL_ERROR);
             Ok(())

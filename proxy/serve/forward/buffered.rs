@@ -127,7 +127,9 @@ impl<B: RequestBody> RequestBody for BufferedBody<'_, B> {
         if *is_whole {
             return Ok(Piece { data: &[], is_last: true, trailers });
         }
+        let piece = self.inner.next().await?;
+        // Not before it is there: who is refused while it is waited for can be told the beginning again.
         self.is_past = true;
-        self.inner.next().await
+        Ok(piece)
     }
 }
