@@ -1,5 +1,7 @@
 //! Connections of HTTP/2 to an upstream, which many requests share: what one request, or its client, or the server does leaves the others alone.
 
+mod stalled;
+
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -320,52 +322,4 @@ fn what_comes_late_for_clients_that_have_left_harms_nobody_else() {
         assert_eq!((status(&mut client, "/left").await, stays.await.expect("an answer").status().as_u16()), (200, 200));
     });
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
-}
-
-#[test]
-fn clients_that_take_nothing_of_many_small_frames_leave_their_connection_alone() {
-    const STALLED: usize = 24;
-    const LARGE_BYTES: usize = 64 * 1024;
-    let site = site_with("small", "timeouts = { response = \"30s\", idle = \"30s\" }");
-    let count = AtomicUsize::new(0);
-    let say: Arc<Say> = Arc::new(move |stream, id| {
-        if count.fetch_add(1, Ordering::SeqCst) == STALLED {
-            // Without content, for which the clients have left no window.
-            return stream.write_all(&frame(kind::HEADERS, END_HEADERS | END_STREAM, id, b"\x88"));
-        }
-        // Large ones first, which use up the window of the client.
-        let large = frame(kind::DATA, 0, id, &[b'l'; 16_384]).repeat(LARGE_BYTES / 16_384);
-        let small = frame(kind::DATA, 0, id, &[b's'; 16]).repeat((WINDOW_BYTES - LARGE_BYTES) / 16);
-        head(stream, id, b"\x88")?;
-        stream.write_all(&[large, small, frame(kind::DATA, END_STREAM, id, b"")].concat())
-    });
-    let server = FrameServer::start(&site.join("small.sock"), &[], say);
-    let edge = Edge::start_with(site, |_| {});
-    run(async {
-        let mut client = Http2::connect(&edge).await;
-        let mut stalled = Vec::new();
-        for _ in 0..STALLED {
-            stalled.push(asked(&client, "/small").await.1);
-        }
-        // What is said behind all of it has come, so all of it has.
-        assert_eq!(status(&mut client, "/small").await, 200);
-        assert_eq!(server.connections.load(Ordering::SeqCst), 1);
-        let taken: Vec<_> = stalled.into_iter().map(|content| tokio::spawn(taken(content))).collect();
-        let whole = [vec![b'l'; LARGE_BYTES], vec![b's'; WINDOW_BYTES - LARGE_BYTES]].concat();
-        for content in taken {
-            assert!(content.await.expect("a task") == whole, "all of it, in its order");
-        }
-    });
-    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
-}
-
-/// Takes all that is left.
-async fn taken(mut content: RecvStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = content.data().await {
-        let piece = piece.expect("a piece");
-        content.flow_control().release_capacity(piece.len()).expect("it was lent");
-        bytes.extend_from_slice(&piece);
-    }
-    bytes
 }

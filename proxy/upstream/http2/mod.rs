@@ -42,12 +42,12 @@ const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
 /// What waits for a server to take it, of each request.
 const SEND_BYTES_MAX: usize = 64 * 1024;
 /// Streams that were broken off on our side and are still known on a connection: what its server sends on them before it hears of that is passed over. Each
-/// takes half a kilobyte; four hundred a second may leave.
+/// takes half a kilobyte. A connection that so many were broken off on takes no more (`multiplexed`), so that none has to be forgotten before its time.
 const RESET_STREAMS_MAX: usize = 4_096;
 /// How long they are known: what lay in the buffers of a server that stood still for a while has come by then.
 const RESET_STREAM_TIME: Duration = Duration::from_secs(10);
 /// Streams that are reset because of a fault of the server, or for what comes when they are not known any more, in the life of a connection: with one more
-/// the `h2` crate ends it. Each takes half a kilobyte until it is written. More than [`multiplexed::ABANDONED_MAX`], so that no connection lives to see it.
+/// the `h2` crate ends it. Each takes half a kilobyte until it is written. Several for each that was broken off.
 const FAULTY_STREAMS_MAX: usize = 16_384;
 /// What small frames of content (below 256 bytes) lack of that in sum while they wait to be taken, as the `h2` crate counts it: with more it ends the
 /// connection. About the memory that keeping them costs, which may be as much as the content; they are taken early (`serve::forward`), so that this is left to

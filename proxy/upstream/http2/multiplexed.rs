@@ -12,8 +12,8 @@ use h2::{Ping, PingPong, SendStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::STREAMS_MAX;
 use super::watched::Watched;
+use super::{RESET_STREAMS_MAX, STREAMS_MAX};
 use crate::units::Scheme;
 use crate::upstream::connector::Connection;
 
@@ -21,7 +21,7 @@ use crate::upstream::connector::Connection;
 const IDLE_TICK: Duration = Duration::from_secs(30);
 /// Requests that may end early on one connection before no further one goes out on it. What comes late for them, and what was wrong with them, the `h2` crate
 /// counts for as long as the connection lives, which it ends at a limit, with all requests on it (`FAULTY_STREAMS_MAX`, `SMALL_FRAMES_BYTES_MAX`).
-pub(super) const ABANDONED_MAX: usize = 10_000;
+pub(super) const ABANDONED_MAX: usize = RESET_STREAMS_MAX;
 /// How long the answer to a PING may take where `timeouts.connect` is none.
 const PATIENCE: Duration = Duration::from_secs(10);
 

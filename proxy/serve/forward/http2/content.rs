@@ -83,7 +83,7 @@ impl Intake {
     }
 
     /// `true` when there is nothing more, not even trailers.
-    fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.ahead.is_empty() && self.gathered.is_empty() && self.stream.is_end_stream()
     }
 }
@@ -91,6 +91,8 @@ impl Intake {
 /// Does some work with what comes, and gathers that while the work waits for something else.
 pub(super) async fn gathering<T>(mut work: Pin<&mut impl Future<Output = T>>, intake: &RefCell<Intake>) -> T {
     poll_fn(|cx| {
+        // Who waited once may be busy with something else by now.
+        intake.borrow_mut().is_awaited = false;
         let worked = work.as_mut().poll(cx);
         let mut intake = intake.borrow_mut();
         if worked.is_pending() && !intake.is_awaited {

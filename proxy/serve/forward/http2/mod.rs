@@ -46,7 +46,10 @@ pub(super) async fn connect<'g>(
 
 /// What came back.
 enum Response {
-    Whole,
+    /// `is_ended`: the stream too.
+    Whole {
+        is_ended: bool,
+    },
     File(Box<UpstreamHead>),
 }
 
@@ -65,11 +68,7 @@ impl Relay<'_> {
         let asked = exchange.head;
         let is_long = ends_connection(exchange.body.length());
         let Exchange { body, responder, .. } = exchange;
-        let stream_idle = self.route.timeouts.stream;
-        let talk = grpc::is_call(asked).then_some(stream_idle);
-        if talk.is_some() && !stream_idle.is_zero() {
-            body.set_idle(stream_idle);
-        }
+        let talk = grpc::is_call(asked).then_some(self.route.timeouts.stream);
         let send = pin!(self.send_http2(&mut stream, (body, told), (&course, talk)));
         let receive = pin!(async {
             let mut deadline = self.worker.deadlines.take();
@@ -86,15 +85,18 @@ impl Relay<'_> {
             drop(content);
             deadline.clear();
             self.worker.deadlines.give(deadline);
-            Ok(Response::Whole)
+            Ok(Response::Whole { is_ended: intake.borrow().is_ended() })
         });
         let relayed = both(send, receive, &course).await;
         if matches!(relayed, Err(Failure::TimedOut(_))) {
             slot.doubt();
         }
         match relayed? {
-            Response::Whole => {
-                slot.end();
+            Response::Whole { is_ended } => {
+                // An end that is still to come finds the stream broken off, as when a client has left.
+                if is_ended {
+                    slot.end();
+                }
                 Ok(Relayed::Done(None))
             }
             Response::File(head) => Ok(Relayed::File(head, None)),
