@@ -2,7 +2,7 @@
 //!
 //! DATA without data may stand in any response, and some servers write it before each end. The `h2` crate ends a connection with the 101st in its life,
 //! and all requests on it, without a setting for that (h2 0.4.20, `MAX_RECV_EMPTY_DATA_FRAMES`): in their place it is shown a frame of a kind that it passes
-//! over. One whose head comes in two pieces may be left as it is.
+//! over. Where a read ends behind the kind, that is held back until the flags have come.
 //!
 //! Everything else that a server may do wrong is the `h2` crate's to see: sizes, windows, states, header blocks without an end.
 
@@ -22,6 +22,8 @@ const SPAN: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 9;
 /// Where the kind stands in it.
 const KIND_AT: usize = 3;
+/// What of it tells DATA without data: length, kind and flags.
+const TELLING_BYTES: usize = 5;
 const DATA: u8 = 0;
 /// Flags of DATA.
 const END_STREAM: u8 = 1;
@@ -33,6 +35,8 @@ const IGNORED: u8 = 0xff;
 pub(super) struct Watched<S> {
     stream: S,
     frames: Frames,
+    /// The kind of a frame was read and not shown yet; it is DATA.
+    holds_kind: bool,
 }
 
 /// Counts frames as they go by.
@@ -49,14 +53,13 @@ struct Frames {
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, frames: Frames { head: [0; HEAD_BYTES], head_len: 0, payload_bytes: 0, empty: 0, since: None } }
+        Self { stream, frames: Frames { head: [0; HEAD_BYTES], head_len: 0, payload_bytes: 0, empty: 0, since: None }, holds_kind: false }
     }
 }
 
 impl Frames {
-    /// Takes in what was read; `false` when too much of it is nothing.
-    fn take(&mut self, bytes: &mut [u8]) -> bool {
-        let mut at = 0;
+    /// Takes in what was read, from `at`; `false` when too much of it is nothing. Before `at` there is only the kind of a frame that was held back.
+    fn take(&mut self, bytes: &mut [u8], mut at: usize) -> bool {
         while let Some(from @ [_, ..]) = bytes.get(at..) {
             if self.payload_bytes > 0 {
                 let skipped = self.payload_bytes.min(from.len());
@@ -64,24 +67,30 @@ impl Frames {
                 at += skipped;
                 continue;
             }
-            let room = self.head.get_mut(self.head_len..).unwrap_or_default();
+            let kind_at = (at + KIND_AT).checked_sub(self.head_len);
+            let had = self.head_len;
+            let room = self.head.get_mut(had..).unwrap_or_default();
             let taken = room.len().min(from.len());
             room.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             self.head_len += taken;
             at += taken;
-            if self.head_len < HEAD_BYTES {
-                continue;
-            }
-            if self.is_empty_data()
-                && let Some(kind) = at.checked_sub(HEAD_BYTES - KIND_AT).and_then(|at| bytes.get_mut(at))
+            if had < TELLING_BYTES
+                && self.head_len >= TELLING_BYTES
+                && self.is_empty_data()
+                && let Some(kind) = kind_at.and_then(|at| bytes.get_mut(at))
             {
                 *kind = IGNORED;
             }
-            if !self.note_frame() {
+            if self.head_len == HEAD_BYTES && !self.note_frame() {
                 return false;
             }
         }
         true
+    }
+
+    /// The kind of what may become DATA without data is the last that was read.
+    fn ends_with_kind(&self) -> bool {
+        self.head_len == KIND_AT + 1 && matches!(self.head, [0, 0, 0, DATA, ..])
     }
 
     /// DATA without data, padding and an end.
@@ -118,11 +127,34 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if !this.frames.take(buf.filled_mut().get_mut(before..).unwrap_or_default()) {
-            return Poll::Ready(Err(io::Error::other("the server sends nothing but frames that carry nothing")));
+        loop {
+            if this.holds_kind {
+                buf.put_slice(&[DATA]);
+                if buf.remaining() == 0 {
+                    this.holds_kind = false;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            let start = buf.filled().len();
+            let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+            if !matches!(read, Poll::Ready(Ok(()))) {
+                buf.set_filled(before);
+                return read;
+            }
+            this.holds_kind = false;
+            let is_end = buf.filled().len() == start;
+            if !this.frames.take(buf.filled_mut().get_mut(before..).unwrap_or_default(), start - before) {
+                return Poll::Ready(Err(io::Error::other("the server sends nothing but frames that carry nothing")));
+            }
+            if !is_end && this.frames.ends_with_kind() {
+                this.holds_kind = true;
+                buf.set_filled(buf.filled().len() - 1);
+            }
+            // Nothing to show is no end.
+            if is_end || buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
         }
-        read
     }
 }
 
@@ -168,7 +200,7 @@ mod tests {
             for size in [1, 7, 4096] {
                 let mut flood = frame(kind, 0, payload).repeat(3 * EMPTY_FRAMES_MAX as usize);
                 let mut frames = frames();
-                assert!(!flood.chunks_mut(size).all(|piece| frames.take(piece)), "{kind} {size}");
+                assert!(!flood.chunks_mut(size).all(|piece| frames.take(piece, 0)), "{kind} {size}");
             }
         }
     }
@@ -180,15 +212,41 @@ mod tests {
         bytes.extend(frame(8, 0, &[0, 0, 0, 1]));
         bytes.extend(frame(0, 1, b""));
         let mut frames = frames();
-        assert!((0..3 * EMPTY_FRAMES_MAX).all(|_| frames.take(&mut bytes)));
+        assert!((0..3 * EMPTY_FRAMES_MAX).all(|_| frames.take(&mut bytes, 0)));
         assert_eq!((frames.empty, frames.payload_bytes, frames.head_len), (0, 0, 0));
     }
 
-    #[test]
-    fn data_without_data_is_not_shown() {
-        let mut bytes = [frame(0, 0, b""), frame(0, 0, b"data"), frame(0, 1, b""), frame(0, 8, b""), frame(0, 0, b"")].concat();
-        let expected = [frame(IGNORED, 0, b""), frame(0, 0, b"data"), frame(0, 1, b""), frame(0, 8, b""), frame(IGNORED, 0, b"")].concat();
-        assert!(frames().take(&mut bytes));
-        assert_eq!(bytes, expected);
+    /// Gives so many bytes at a time.
+    struct Pieces(std::collections::VecDeque<u8>, usize);
+
+    impl AsyncRead for Pieces {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let count = self.1.min(self.0.len()).min(buf.remaining());
+            let piece: Vec<u8> = self.0.drain(..count).collect();
+            buf.put_slice(&piece);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn data_without_data_is_not_shown_however_it_is_cut() {
+        use tokio::io::AsyncReadExt;
+
+        let bytes =
+            [frame(0, 0, b""), frame(0, 0, b"data"), frame(0, 1, b""), frame(0, 8, b""), frame(1, 4, b""), frame(0, 0, b"")].concat();
+        let shown = [(IGNORED, 0), (0, 0), (0, 1), (0, 8), (1, 4), (IGNORED, 0)];
+        let expected: Vec<u8> = shown
+            .iter()
+            .zip([&b""[..], b"data", b"", b"", b"", b""])
+            .flat_map(|((kind, flags), data)| frame(*kind, *flags, data))
+            .collect();
+        for size in 1..=bytes.len() {
+            let mut read = Vec::new();
+            Watched::new(Pieces(bytes.clone().into(), size)).read_to_end(&mut read).await.expect("frames");
+            assert_eq!(read, expected, "{size}");
+        }
+        let mut read = Vec::new();
+        Watched::new(Pieces(bytes[..4].to_vec().into(), 9)).read_to_end(&mut read).await.expect("a part");
+        assert_eq!(read, bytes[..4], "what is held back is shown before the end");
     }
 }
