@@ -47,7 +47,7 @@ pub const LIMITS: Limits = Limits {
     upstream_header: ByteSize(64 << 10),
 };
 
-/// `limits.buffer_memory`: what the reading of a body holds in any case.
+/// `limits.buffer_memory`: half of what the reading of a body holds in any case.
 pub const BUFFER_MEMORY: ByteSize = ByteSize(64 << 10);
 
 /// `limits.buffer_disk`: sixty-four bodies of the largest size at once; a container has that much room, or a tmpfs of its own.

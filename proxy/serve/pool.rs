@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 /// Things that one pool keeps; more are given back to the allocator.
-const KEPT_MAX: usize = 64;
+const KEPT_MAX: usize = 32;
 
 /// Things of one kind that wait for their next use. One a worker, so without locks.
 #[derive(Debug)]

@@ -127,10 +127,15 @@ impl Spooled {
 
     /// Keeps these bytes too.
     pub(super) async fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        let spilled =
-            if self.memory.is_empty() || self.memory.len() + bytes.len() <= self.spool.memory_bytes { Ok(()) } else { self.spill().await };
-        self.memory.extend_from_slice(bytes);
-        spilled
+        let most = self.spool.memory_bytes;
+        if !self.memory.is_empty() && self.memory.len() + bytes.len() > most {
+            let spilled = self.spill().await;
+            self.memory.extend_from_slice(bytes);
+            spilled?;
+        } else {
+            self.memory.extend_from_slice(bytes);
+        }
+        if self.memory.len() > most { self.spill().await } else { Ok(()) }
     }
 
     /// Moves what is in memory to the file.
