@@ -43,7 +43,19 @@ impl Budget {
     fn take(&self, pages: u64) -> bool {
         let take =
             |left: &AtomicU64, count| left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(count)).is_ok();
-        take(&self.0.pages, pages) && take(&self.0.descriptors, 1)
+        if !take(&self.0.pages, pages) {
+            return false;
+        }
+        let is_taken = take(&self.0.descriptors, 1);
+        if !is_taken {
+            self.0.pages.fetch_add(pages, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
+    fn give_back(&self, pages: u64) {
+        self.0.pages.fetch_add(pages, Ordering::Relaxed);
+        self.0.descriptors.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -68,7 +80,7 @@ impl Place {
                 return None;
             }
             // Refused: too many descriptors, too many pages in pipes, no large pieces of memory, no sockets.
-            Spool::fill(file, start, length).ok()
+            Spool::fill(file, start, length).inspect_err(|_| self.budget.give_back(pages)).ok()
         };
         self.spool.get_or_init(fill).as_ref()
     }
