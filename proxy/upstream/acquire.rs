@@ -86,7 +86,7 @@ pub(super) trait Source {
     /// A link to this server.
     async fn attempt(&self, server: &Server) -> Result<Self::Link, ConnectError>;
 
-    /// How long one attempt may take; zero is for ever.
+    /// How long each step of an attempt may take (finding room, connecting, the first answer); zero is for ever.
     fn timeout(&self) -> Duration;
 
     /// A link to a server of a group; see [`Connector::acquire`].

@@ -29,7 +29,7 @@ pub enum Outcome {
     Failed,
     /// Without a whole response, by the client's doing.
     Abandoned,
-    /// Not even begun with, as the server says: it refused the stream, or was saying goodbye.
+    /// Not even begun with: the server refused the stream or was saying goodbye, or its connection took no more.
     Refused,
 }
 
