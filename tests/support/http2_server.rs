@@ -92,13 +92,22 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         asked.iter().filter(|known| **known == target).count()
     };
     match request.uri().path().trim_start_matches("/api/") {
+        "503-once" if times == 1 => {
+            take(&mut request.into_body(), usize::MAX).await?;
+            respond.send_response(head(503), true).map(drop)
+        }
+        "refused-late-once" if times == 1 => {
+            take(&mut request.into_body(), 20_000).await?;
+            respond.send_reset(Reason::REFUSED_STREAM);
+            Ok(())
+        }
         "show" => {
             let fields: String = request.headers().iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
             let text = format!("{}\n{fields}", request.uri());
             respond.send_response(head(200), false)?.send_data(text.into(), true)
         }
         "trailers" => trailers(request.into_body(), respond).await,
-        "echo" => echo(head(200), request.into_body(), respond).await,
+        "echo" | "503-once" | "refused-late-once" => echo(head(200), request.into_body(), respond).await,
         "talk" => {
             let mut talk = head(200);
             talk.headers_mut().insert("content-type", "application/grpc".parse().expect("a value"));
@@ -113,14 +122,6 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         "sized" if request.method() == "HEAD" => respond.send_response(sized(200, "7"), true).map(drop),
         "sized" => respond.send_response(sized(200, "7"), false)?.send_data("seven b".into(), true),
         "empty" => respond.send_response(head(200), true).map(drop),
-        "503-once" if times == 1 => {
-            let mut body = request.into_body();
-            while let Some(data) = body.data().await {
-                body.flow_control().release_capacity(data?.len())?;
-            }
-            respond.send_response(head(503), true).map(drop)
-        }
-        "503-once" => echo(head(200), request.into_body(), respond).await,
         "503" => respond.send_response(head(503), true).map(drop),
         "204" => respond.send_response(head(204), true).map(drop),
         "304" => respond.send_response(sized(304, "7"), true).map(drop),
@@ -129,17 +130,6 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
             Ok(())
         }
         "refused-once" => respond.send_response(head(200), false)?.send_data("taken".into(), true),
-        "refused-late-once" if times == 1 => {
-            let (mut body, mut taken) = (request.into_body(), 0);
-            while taken < 20_000
-                && let Some(data) = body.data().await
-            {
-                taken += data?.len();
-            }
-            respond.send_reset(Reason::REFUSED_STREAM);
-            Ok(())
-        }
-        "refused-late-once" => echo(head(200), request.into_body(), respond).await,
         "reset" => {
             respond.send_reset(Reason::INTERNAL_ERROR);
             Ok(())
@@ -165,14 +155,22 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
     }
 }
 
-/// Counts the content, and says the trailer `x-sum` again.
-async fn trailers(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+/// Takes so many bytes of a body, or all of it; gives how many there were.
+async fn take(body: &mut RecvStream, most: usize) -> Result<usize, h2::Error> {
     let mut bytes = 0;
-    while let Some(data) = body.data().await {
+    while bytes < most
+        && let Some(data) = body.data().await
+    {
         let data = data?;
         bytes += data.len();
         body.flow_control().release_capacity(data.len())?;
     }
+    Ok(bytes)
+}
+
+/// Counts the content, and says the trailer `x-sum` again.
+async fn trailers(mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let bytes = take(&mut body, usize::MAX).await?;
     let sum = body.trailers().await?.and_then(|trailers| trailers.get("x-sum").cloned()).expect("a trailer");
     let mut stream = respond.send_response(head(200), false)?;
     stream.send_data(format!("{bytes} bytes").into(), false)?;
