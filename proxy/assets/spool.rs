@@ -106,6 +106,9 @@ impl Spool {
         while filled < length {
             let wanted = piece.len().min(length - filled);
             let bytes = rustix::io::pread(file, piece.get_mut(..wanted).unwrap_or_default(), start + filled as u64)?;
+            if bytes == 0 {
+                return Err(Errno::NODATA);
+            }
             let written = rustix::io::write(&near, piece.get(..bytes).unwrap_or_default())?;
             move_all(&far, &entry, written)?;
             filled += written;
@@ -127,11 +130,8 @@ impl Spool {
     }
 }
 
-/// Moves so many bytes out of a socket into a pipe; fails when the file they should come from has ended, or the pipe has no room.
+/// Moves so many bytes, which are there, out of a socket into a pipe; fails when that has no room.
 fn move_all(socket: &OwnedFd, pipe: &OwnedFd, mut left: usize) -> rustix::io::Result<()> {
-    if left == 0 {
-        return Err(Errno::NODATA);
-    }
     while left > 0 {
         match rustix::pipe::splice(socket, None, pipe, None, left, SpliceFlags::NONBLOCK)? {
             0 => return Err(Errno::NODATA),
