@@ -128,14 +128,10 @@ impl Spooled {
     /// Keeps these bytes too.
     pub(super) async fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
         let most = self.spool.memory_bytes;
-        if !self.memory.is_empty() && self.memory.len() + bytes.len() > most {
-            let spilled = self.spill().await;
-            self.memory.extend_from_slice(bytes);
-            spilled?;
-        } else {
-            self.memory.extend_from_slice(bytes);
-        }
-        if self.memory.len() > most { self.spill().await } else { Ok(()) }
+        let has_no_room = !self.memory.is_empty() && self.memory.len() + bytes.len() > most;
+        let spilled = if has_no_room { self.spill().await } else { Ok(()) };
+        self.memory.extend_from_slice(bytes);
+        if spilled.is_ok() && self.memory.len() > most { self.spill().await } else { spilled }
     }
 
     /// Moves what is in memory to the file.
