@@ -19,9 +19,6 @@ use crate::upstream::connector::Connection;
 
 /// How often it is looked whether a connection is in use; one that was not for so long is closed.
 const IDLE_TICK: Duration = Duration::from_secs(30);
-/// Requests that may end early on one connection before no further one goes out on it. What comes late for them, and what was wrong with them, the `h2` crate
-/// counts for as long as the connection lives, which it ends at a limit, with all requests on it (`FAULTY_STREAMS_MAX`, `SMALL_FRAMES_BYTES_MAX`).
-pub(super) const ABANDONED_MAX: usize = RESET_STREAMS_MAX;
 /// How long the answer to a PING may take where `timeouts.connect` is none.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -69,9 +66,12 @@ impl Shared {
         request.as_mut().is_some_and(|request| !matches!(request.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_))))
     }
 
+    /// A request has ended early. After [`RESET_STREAMS_MAX`] of them no further one goes out: what comes late for them, and what was wrong with them, the
+    /// `h2` crate counts for as long as the connection lives, which it ends at a limit, with all requests on it (`FAULTY_STREAMS_MAX`,
+    /// `SMALL_FRAMES_BYTES_MAX`).
     fn note_abandoned(&self) {
         self.abandoned.set(self.abandoned.get() + 1);
-        if self.abandoned.get() >= ABANDONED_MAX {
+        if self.abandoned.get() >= RESET_STREAMS_MAX {
             self.close();
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     async fn a_connection_that_many_requests_left_early_takes_no_more() {
         let (request, connection) = client::handshake(tokio::io::duplex(1024).0).await.expect("nobody need answer");
         let shared = Rc::new(Shared::new(request, Scheme::Http));
-        for _ in 1..ABANDONED_MAX {
+        for _ in 1..RESET_STREAMS_MAX {
             assert!(Slot::new(&shared, true).is_some());
         }
         let mut whole = Slot::new(&shared, true).expect("room");
