@@ -167,8 +167,7 @@ fn write_address(out: &mut Vec<u8>, name: &[u8], address: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::RequestHead;
-    use crate::http::request::Version;
+    use crate::http::request::{RequestHead, Version};
     use crate::serve::client::Client;
     use crate::serve::nonce::Nonces;
     use crate::serve::request_id::RequestId;

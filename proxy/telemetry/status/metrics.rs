@@ -62,8 +62,9 @@ impl Status {
                 family.sample(&[first, second, ("state", state.name())], u8::from(server.state == state));
             }
         });
-        let help = "Requests to the server since the start, each try for itself, by how they ended: the class of the status (600 to 999 count as 5xx); failed: no whole \
-                    response; abandoned: the client left; refused: not begun with, as the server said, or because its connection took no more.";
+        let help = "Requests to the server since the start, each try for itself, by how they ended: the class of the status (600 to 999 count \
+                    as 5xx); failed: no whole response; abandoned: the client left; refused: not begun with, as the server said, or because its \
+                    connection took no more.";
         let mut family = text.family("transom_upstream_server_requests_total", Kind::Counter, help);
         self.each_server(|upstream, server| {
             for (outcome, count) in &server.ended {

@@ -1,8 +1,8 @@
 //! What Transom tells of itself to who asks: the facts of one moment ([`Status`]), and the three forms in which they are told: `metrics` for Prometheus,
 //! `json` for programs, `page` for people.
 //!
-//! Whoever serves fills the facts in (those of upstreams are of `standing`); nothing here knows where they come from, or decides anything by them. All that is shown of the network (the words
-//! of failures) is escaped for its form, and labels come from the config alone, so that their number is bounded.
+//! Whoever serves fills the facts in (those of upstreams are of `standing`); nothing here knows where they come from, or decides anything by them. All that
+//! is shown of the network (the words of failures) is escaped for its form, and labels come from the config alone, so that their number is bounded.
 
 mod exposition;
 mod json;
