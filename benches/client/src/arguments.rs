@@ -109,7 +109,7 @@ pub struct Websocket {
     #[arg(long)]
     pub mode: Talk,
     /// Messages a second of all WebSockets together, evenly spread, when they are paced
-    #[arg(long, default_value = "10000", value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, default_value = "10000", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub rate: u32,
     /// Print {"open":…} and wait for a line on stdin before the time starts, and close only when stdin does, so that a measurement holds messages alone
     #[arg(long)]
