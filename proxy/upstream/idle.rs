@@ -84,13 +84,28 @@ impl<S: AsyncRead + Unpin> Idle<S> {
             })
             .await;
             tokio::time::sleep(SWEEP_EVERY).await;
-            self.sweep_once();
+            for one in self.take_outdated() {
+                drop(one);
+                // What a crowd left behind gets old at one moment, and to close a thousand takes as long as a hundred requests.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    fn sweep_once(&self) {
+    /// Takes out what nobody should use any more; the others keep their order.
+    fn take_outdated(&self) -> Vec<Kept<S>> {
         let now = Instant::now();
-        self.kept.borrow_mut().retain_mut(|one| now.duration_since(one.since) < IDLE_FOR && is_quiet(&mut one.stream));
+        let mut kept = self.kept.borrow_mut();
+        let mut outdated = Vec::new();
+        for _ in 0..kept.len() {
+            let Some(mut one) = kept.pop_front() else { break };
+            if now.duration_since(one.since) < IDLE_FOR && is_quiet(&mut one.stream) {
+                kept.push_back(one);
+            } else {
+                outdated.push(one);
+            }
+        }
+        outdated
     }
 }
 
@@ -228,5 +243,28 @@ mod tests {
             lasted = watching => lasted,
         };
         assert!(lasted >= IDLE_FOR && lasted < Duration::from_secs(5), "{lasted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_have_their_turn_while_many_are_closed() {
+        const MANY: usize = 100;
+        let idle = Idle::default();
+        let (near, far): (Vec<_>, Vec<_>) = (0..MANY).map(|_| pair()).unzip();
+        near.into_iter().for_each(|stream| idle.put(1, stream));
+        let is_open = |server: &UnixStream| server.try_read(&mut [0; 1]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        let turns = async {
+            tokio::time::advance(IDLE_FOR + SWEEP_EVERY).await;
+            let mut seen = Vec::new();
+            while seen.last() != Some(&0) {
+                seen.push(far.iter().filter(|server| is_open(server)).count());
+                tokio::task::yield_now().await;
+            }
+            seen
+        };
+        let seen = tokio::select! {
+            () = idle.sweep() => unreachable!("it never ends"),
+            seen = turns => seen,
+        };
+        assert!(seen.iter().filter(|&&open| 0 < open && open < MANY).count() > MANY / 2, "{seen:?}");
     }
 }
