@@ -184,7 +184,7 @@ def planned(entry: scenario.Scenario, peers: list[peer.Peer], effort: Effort) ->
     """Seconds that a scenario will take, about."""
     part = sum(other.takes_part(entry) for other in peers)
     if entry.is_rate:
-        return part * ((effort.rounds + min(effort.rounds, rounds.ALONE_ROUNDS_MAX)) * effort.seconds + rounds.WARM_SECONDS)
+        return part * ((effort.rounds + rounds.alone_rounds(entry, effort)) * effort.seconds + rounds.WARM_SECONDS)
     return part * STILL_SECONDS * min(effort.rounds, still.TURNS_MAX)
 
 

@@ -71,6 +71,7 @@ class Round:
     generator_cpu: float | None
     server_cpu: float | None
     pss_kib: float | None
+    stolen: float | None = None
 
     @property
     def cpu_us(self):
@@ -128,12 +129,12 @@ class Scenario:
     peers: dict[str, Peer] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
 
-    def ratio(self, peer=OURS, to=BASELINE):
-        """CPU per request of nginx (or of the peer `to`) over that of the peer, round by round: above 1 the peer needs less."""
+    def ratio(self, peer=OURS, to=BASELINE, what="cpu_us"):
+        """CPU per request (or another field of `Round`) of nginx (or of the peer `to`) over that of the peer, round by round: above 1 the peer needs less."""
         if to not in self.peers or peer not in self.peers or peer == to:
             return None
-        baseline = {round.number: round.cpu_us for round in self.peers[to].rounds}
-        pairs = [(baseline.get(round.number), round.cpu_us) for round in self.peers[peer].rounds]
+        baseline = {round.number: getattr(round, what) for round in self.peers[to].rounds}
+        pairs = [(baseline.get(round.number), getattr(round, what)) for round in self.peers[peer].rounds]
         return Spread.of([theirs / ours for theirs, ours in pairs if theirs and ours])
 
 

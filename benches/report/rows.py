@@ -8,7 +8,7 @@ from . import figure, verdict
 from .result import BASE, BASELINE, OURS, in_order
 
 GOOD, BAD, PLAIN = "good", "bad", "plain"
-LOAD_HEAD = ("peer", "CPU µs", "req/s", "p50", "p99", "p99.9", "errors", "memory", "nginx ÷ peer", "verdict")
+LOAD_HEAD = ("peer", "CPU µs", "req/s", "p50", "p99", "p99.9", "errors", "memory", "p99, nginx ÷ peer", "nginx ÷ peer", "verdict")
 RATIO_HEAD = ("", "scenario", "gate", "stretch", "nginx ÷ Transom", "verdict")
 
 
@@ -24,8 +24,8 @@ def tone(judged):
     return GOOD if judged.reached in (verdict.Reached.STRETCH, verdict.Reached.GATE) else PLAIN
 
 
-def ratio_text(scenario, name):
-    return figure.spread(scenario.ratio(name), figure.ratio)
+def ratio_text(scenario, name, what="cpu_us"):
+    return figure.spread(scenario.ratio(name, what=what), figure.ratio)
 
 
 def ratio_row(scenario, others):
@@ -54,8 +54,8 @@ def load_row(scenario, peer):
         judged = verdict.of_ratio(scenario)
         marks.insert(0, judged.text)
         shade = tone(judged)
-    ratio = "1" if peer.name == BASELINE else ratio_text(scenario, peer.name)
-    return cells + [Cell(ratio, shade), Cell(", ".join(marks), shade)]
+    slower, ratio = ("1", "1") if peer.name == BASELINE else (ratio_text(scenario, peer.name, "p99_us"), ratio_text(scenario, peer.name))
+    return cells + [Cell(slower), Cell(ratio, shade), Cell(", ".join(marks), shade)]
 
 
 def rounded(value):

@@ -39,6 +39,8 @@ class Outcome:
     cpu_seconds: float = 0.0
     server_cpu_ns: int = 0
     pss_kib: int = 0
+    # Of all cores together, by the machine's host.
+    stolen_seconds: float = 0.0
 
 
 def command(scenario: Scenario, server: Server, seconds: float, requests: int, extra: pathlib.Path) -> list[str]:
@@ -136,7 +138,7 @@ def scratch():
 def run(scenario: Scenario, server: Server, seconds: float) -> Outcome:
     """Loads `server` alone for `seconds`: what latencies, requests per second and memory are taken from."""
     with scratch() as folder:
-        started, load = os.times(), Load(scenario, server, seconds, 0, folder)
+        started, load, stolen = os.times(), Load(scenario, server, seconds, 0, folder), kernel.stolen_seconds()
         before, half, pss = kernel.on_cpu_ns(server.pid), time.monotonic() + seconds / 2, 0
         load.begin()
         while not load.is_done():
@@ -146,7 +148,8 @@ def run(scenario: Scenario, server: Server, seconds: float) -> Outcome:
         after = kernel.on_cpu_ns(server.pid)
         outcome, ended = load.outcome(), os.times()
     cost = ended.children_user - started.children_user + ended.children_system - started.children_system
-    return dataclasses.replace(outcome, cpu_seconds=cost, server_cpu_ns=after - before, pss_kib=pss)
+    stolen = kernel.stolen_seconds() - stolen
+    return dataclasses.replace(outcome, cpu_seconds=cost, server_cpu_ns=after - before, pss_kib=pss, stolen_seconds=stolen)
 
 
 def run_in_slices(scenario: Scenario, servers: list[Server], seconds: float, requests: int) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """What the kernel knows of a process: time on the CPU, memory, children."""
 from __future__ import annotations
 
+import os
 import re
 import time
 
@@ -12,6 +13,12 @@ def on_cpu_ns(pid: int) -> int:
     """Nanoseconds that all threads of `pid` have run, those that have ended too: /proc/PID/task has only the others, and without the thread that has
     compressed the files in the background, say, the sum would fall while it is being measured."""
     return time.clock_gettime_ns(~pid << 3 | CPUCLOCK_SCHED)
+
+
+def stolen_seconds() -> float:
+    """Seconds that the host of a virtual machine has taken from all cores together since the start: `steal` of proc_stat(5)."""
+    with open("/proc/stat") as file:
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def pss_kib(pid: int) -> int:

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 ROUNDS = ("scenario", "peer", "round", "seconds", "completed", "errors", "cpu_ns", "per_second", "p50_us", "p90_us", "p99_us", "p999_us",
-          "generator_cpu", "server_cpu", "pss_kib")
+          "generator_cpu", "server_cpu", "pss_kib", "stolen")
 LATENCY = ("scenario", "peer", "round", "percentile", "us")
 VALUES = ("scenario", "peer", "what", "run", "value", "unit")
 

@@ -41,6 +41,8 @@ class Scenario:
     gate: float | None = None
     stretch: float | None = None
     unit: str = "ratio"
+    # Its latencies are what it is about: they are measured in every round.
+    latency: bool = False
     # Why Transom cannot take part yet. The check before the run must then fail: a scenario whose reason is gone is an error.
     pending: str = ""
 

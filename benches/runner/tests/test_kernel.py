@@ -28,5 +28,12 @@ class OnCpu(unittest.TestCase):
             process.wait()
 
 
+class Stolen(unittest.TestCase):
+    def test_what_the_host_took_never_falls(self):
+        before = kernel.stolen_seconds()
+        self.assertGreaterEqual(before, 0)
+        self.assertGreaterEqual(kernel.stolen_seconds(), before)
+
+
 if __name__ == "__main__":
     unittest.main()
