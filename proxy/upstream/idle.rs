@@ -262,6 +262,8 @@ mod tests {
             seen
         };
         let seen = tokio::select! {
+            // The sweep first: it has to sleep before the clock is moved.
+            biased;
             () = idle.sweep() => unreachable!("it never ends"),
             seen = turns => seen,
         };
