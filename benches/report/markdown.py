@@ -24,7 +24,7 @@ def summary(result, charts):
     loaded = [scenario for scenario in result.scenarios if scenario.peers]
     if loaded:
         lines = [[scenario.name, *cells(row)] for scenario in loaded for row in rows.load_rows(scenario)]
-        parts += ["## Under load", table(["", *rows.LOAD_HEAD], lines, {0, 1, 11})]
+        parts += ["## Under load", table(["", *rows.LOAD_HEAD], lines, {0, *(1 + column for column in rows.LOAD_LEFT)})]
     parts += details(result)
     if charts:
         parts += ["## Charts", *(f"![{title}](charts/{name})" for name, title in charts)]

@@ -79,8 +79,8 @@ def load_table(result):
     for scenario in result.scenarios:
         if scenario.peers:
             lines.append(f'<tr class="group"><td colspan="{len(rows.LOAD_HEAD)}">{escape(scenario.name)} · {escape(scenario.title)}</td></tr>')
-            lines += [tr(row, {0, 10}) for row in rows.load_rows(scenario)]
-    return table(rows.LOAD_HEAD, lines, {0, 10}) if lines else ""
+            lines += [tr(row, rows.LOAD_LEFT) for row in rows.load_rows(scenario)]
+    return table(rows.LOAD_HEAD, lines, rows.LOAD_LEFT) if lines else ""
 
 
 def table(head, lines, left):

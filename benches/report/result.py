@@ -71,7 +71,6 @@ class Round:
     generator_cpu: float | None
     server_cpu: float | None
     pss_kib: float | None
-    stolen: float | None = None
 
     @property
     def cpu_us(self):

@@ -9,6 +9,8 @@ from .result import BASE, BASELINE, OURS, in_order
 
 GOOD, BAD, PLAIN = "good", "bad", "plain"
 LOAD_HEAD = ("peer", "CPU µs", "req/s", "p50", "p99", "p99.9", "errors", "memory", "p99, nginx ÷ peer", "nginx ÷ peer", "verdict")
+# The columns of words.
+LOAD_LEFT = {LOAD_HEAD.index("peer"), LOAD_HEAD.index("verdict")}
 RATIO_HEAD = ("", "scenario", "gate", "stretch", "nginx ÷ Transom", "verdict")
 
 
@@ -25,6 +27,8 @@ def tone(judged):
 
 
 def ratio_text(scenario, name, what="cpu_us"):
+    if name == BASELINE:
+        return "1"
     return figure.spread(scenario.ratio(name, what=what), figure.ratio)
 
 
@@ -54,8 +58,8 @@ def load_row(scenario, peer):
         judged = verdict.of_ratio(scenario)
         marks.insert(0, judged.text)
         shade = tone(judged)
-    slower, ratio = ("1", "1") if peer.name == BASELINE else (ratio_text(scenario, peer.name, "p99_us"), ratio_text(scenario, peer.name))
-    return cells + [Cell(slower), Cell(ratio, shade), Cell(", ".join(marks), shade)]
+    cells += [Cell(ratio_text(scenario, peer.name, "p99_us")), Cell(ratio_text(scenario, peer.name), shade)]
+    return cells + [Cell(", ".join(marks), shade)]
 
 
 def rounded(value):

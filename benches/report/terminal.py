@@ -29,13 +29,13 @@ def table(result, stream):
     loads = [(scenario, rows.load_rows(scenario)) for scenario in result.scenarios if scenario.peers or scenario.unit == "ratio"]
     widths = column_widths([plain(rows.LOAD_HEAD), *(row for _, found in loads for row in found)])
     if loads:
-        stream.write(paint(line(plain(rows.LOAD_HEAD), widths, paint, left={0, 10}), "head") + "\n")
+        stream.write(paint(line(plain(rows.LOAD_HEAD), widths, paint, left=rows.LOAD_LEFT), "head") + "\n")
     for scenario, found in loads:
         gate, stretch = (figure.target(target, "ratio") for target in (scenario.gate, scenario.stretch))
         targets = f"gate {gate}, stretch {stretch}" if scenario.unit == "ratio" else ""
         stream.write(f"\n{paint(f'{scenario.name}  {scenario.title}', 'title')}   {targets}".rstrip() + "\n")
         for row in found:
-            stream.write(line(row, widths, paint, left={0, 10}) + "\n")
+            stream.write(line(row, widths, paint, left=rows.LOAD_LEFT) + "\n")
         if not found:
             stream.write("  not measured\n")
     if base := rows.base_rows(result):
